@@ -1,0 +1,134 @@
+//! A chunk task: end the predecessor, claim, work batch by batch, write what came of it.
+//!
+//! The message is acknowledged only after the chunk's end is in the ledger and its event is published. Whatever
+//! goes wrong before that, the row says who owns the chunk and how far it is, so a message that comes again finds
+//! its task not claimable (forget it) or lapsed (take it over).
+
+mod batch;
+mod culprit;
+mod rate;
+mod setbacks;
+mod shift;
+mod size;
+
+use std::time::Duration;
+
+use ledger::hold::Held;
+use ledger::tasks::{Claim, Claimed, Failure, FailureClass};
+use proto::TaskId;
+use proto::message::{ChunkTask, TaskOutcome};
+use tokio_util::sync::CancellationToken;
+
+use crate::conclude::Handled;
+use crate::site::{InHand, Site};
+use crate::takeover::{self, Predecessor};
+use crate::words::chain;
+
+/// How a worker's time with a chunk ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    /// Every batch is committed.
+    Finished,
+    /// Trying again will not mend it.
+    Failed(Failure),
+    /// Given back unfinished, with the reason.
+    Returned { why: String, due_in: Duration },
+    /// Another attempt owns it; nothing may be written in its name.
+    Lost,
+}
+
+/// When a task that was given back without anybody's fault may be taken again.
+const SOON: Duration = Duration::from_millis(500);
+/// A message whose ledger cannot be reached comes again after this.
+const LATER: Duration = Duration::from_secs(5);
+
+/// Works one chunk.
+pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToken) -> Handled {
+    let in_hand = match claim(site, task.task).await {
+        Ok(Some(in_hand)) => in_hand,
+        Ok(None) => return Handled::forget(),
+        Err(error) => {
+            tracing::warn!(task = %task.task, error = %chain(&error), "a chunk could not be claimed; its message comes again");
+            return Handled::later(LATER);
+        }
+    };
+    tracing::debug!(chunk = %task.chunk, attempt = in_hand.claim.fence.attempt, "chunk claimed");
+    let end = match shift::Shift::begin(site, &in_hand, task.chunk, session).await {
+        Ok(mut shift) => shift.work().await,
+        Err(error) => End::Returned {
+            why: format!("the chunk could not be begun: {}", chain(&error)),
+            due_in: LATER,
+        },
+    };
+    let handled = record(site, &in_hand.claim, end).await;
+    if session.is_cancelled() {
+        // The connection the message came by is gone: it is somebody else's message now.
+        return Handled {
+            settlement: None,
+            ..handled
+        };
+    }
+    handled
+}
+
+/// None: there is nothing to do for this message.
+async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Error> {
+    let ledger = &site.target.ledger;
+    if let Some(lapsed) = ledger.lapsed_lease(task).await?
+        && takeover::end_batches(site, lapsed).await? == Predecessor::StillThere
+    {
+        // The fence keeps the two apart; it only means waiting for the old one's locks.
+        tracing::warn!(%task, lease = %lapsed, "the backend of a lapsed lease was told to end and is still there");
+    }
+    let sent = site.clock.monotonic();
+    match ledger.claim(task, &site.worker).await? {
+        Claimed::Ours(claim) => Ok(Some(InHand {
+            claim,
+            lease: Held::begin(ledger, claim, sent, &site.clock),
+        })),
+        Claimed::NothingToDo | Claimed::Busy => Ok(None),
+    }
+}
+
+/// Writes the end into the ledger and says what to tell.
+async fn record(site: &Site, claim: &Claim, end: End) -> Handled {
+    let ledger = &site.target.ledger;
+    let (written, what) = match &end {
+        End::Lost => {
+            tracing::info!(task = %claim.task, "the lease on a chunk was lost; whoever has it now goes on from its cursor");
+            return Handled::forget();
+        }
+        End::Finished => (ledger.finish_chunk(claim, None).await, TaskOutcome::Done),
+        End::Failed(failure) => {
+            match failure.class {
+                // The planner copes with it: it begins a new sweep.
+                FailureClass::Drift => {
+                    tracing::warn!(task = %claim.task, job = %claim.job, "chunk failed: {}", failure.message);
+                }
+                FailureClass::Data | FailureClass::Permission | FailureClass::Permanent => {
+                    tracing::error!(task = %claim.task, job = %claim.job, sqlstate = failure.sqlstate.as_deref(), "chunk failed: {}", failure.message);
+                }
+            }
+            (
+                ledger.finish_chunk(claim, Some(failure)).await,
+                TaskOutcome::Failed,
+            )
+        }
+        End::Returned { why, due_in } => {
+            tracing::info!(task = %claim.task, "chunk given back: {why}");
+            (
+                ledger.give_back(claim.task, claim.fence, *due_in, why).await,
+                TaskOutcome::Returned,
+            )
+        }
+    };
+    match written {
+        Ok(true) => Handled::told(site.event(claim, what)),
+        Ok(false) => Handled::forget(),
+        Err(error) => {
+            // The lease lapses by itself and the planner issues the chunk again; its cursor says how far it is.
+            tracing::warn!(task = %claim.task, error = %chain(&error), "the end of a chunk could not be recorded");
+            Handled::forget()
+        }
+    }
+}

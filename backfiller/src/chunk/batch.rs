@@ -1,0 +1,325 @@
+//! One batch: one short transaction that changes rows and advances the cursor together.
+//!
+//! The order matters. Hold the cursor (where does this batch begin, and is the chunk still ours?), ask leave (does the
+//! planner allow writing?), lock the leaf, and only *then*, in a following statement, read the fingerprint: a VACUUM FULL that
+//! committed while we waited for the lock is visible to it, and none can begin after it. Checked before the lock, the update
+//! would go by block numbers of a file that is gone. Then update, advance the cursor under the fence, commit.
+//!
+//! The update makes its own predicate false, so a row that is met twice (its new version lands ahead of the cursor) is
+//! changed once. A row that is right is never rewritten.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use engine::postgres::error::{Class, classify, classify_commit, sqlstate};
+use engine::postgres::ident::IdentError;
+use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::{fingerprint, ident};
+use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
+use ledger::plan::{Fill, Plan};
+use ledger::tasks::Fence;
+use sqlx::{PgConnection, PgPool};
+
+use crate::crash;
+use crate::words::words;
+
+/// What stays the same for all batches of a chunk.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) fill: &'a Fill,
+    pub(super) chunk: &'a Chunk,
+    pub(super) fence: Fence,
+    pub(super) root_oid: u32,
+    pub(super) lock_timeout: Duration,
+}
+
+/// What differs from batch to batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    /// Most blocks to take.
+    pub(super) blocks: u64,
+    pub(super) statement_timeout: Duration,
+    /// What happened since the last commit, to be counted with this one.
+    pub(super) retries: u32,
+    pub(super) throttled: Duration,
+}
+
+/// How a batch ended.
+#[derive(Debug)]
+pub(super) enum Batch {
+    /// Rows and cursor are committed.
+    Committed {
+        range: Range<u64>,
+        seen: u64,
+        changed: u64,
+        share: Option<u64>,
+    },
+    /// The cursor stands at the chunk's end.
+    Complete,
+    /// The planner says no, or says nothing.
+    NotNow(Leave),
+    /// Another attempt owns the chunk.
+    Lost,
+    /// The table is not what the sweep began with.
+    Drifted(String),
+    /// The database said no; nothing of it happened, unless the class says that this is not known.
+    Failed(Fault),
+}
+
+/// Why a batch failed, without row values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) class: Class,
+    pub(super) sqlstate: Option<String>,
+    /// The constraint that refused, or the message where it cannot hold row values.
+    pub(super) words: String,
+    /// The blocks it was about; empty if it did not get that far.
+    pub(super) range: Range<u64>,
+}
+
+impl Ground<'_> {
+    /// Runs one batch.
+    pub(super) async fn batch(&self, pool: &PgPool, order: Order) -> Batch {
+        let mut range = 0..0;
+        match self.transact(pool, order, &mut range).await {
+            Ok(batch) => batch,
+            Err(stop) => stop.into_batch(range),
+        }
+    }
+
+    async fn transact(&self, pool: &PgPool, order: Order, range: &mut Range<u64>) -> Result<Batch, Stop> {
+        let mut tx = pool.begin().await.map_err(Stop::Database)?;
+        let begun = self.begin(&mut tx, order).await?;
+        let leave = match begun {
+            Begun::Not(batch) => {
+                tx.rollback().await.map_err(Stop::Database)?;
+                return Ok(batch);
+            }
+            Begun::At(cursor, leave) => {
+                *range = cursor..(cursor + order.blocks.max(1)).min(self.chunk.end_block);
+                leave
+            }
+        };
+        if let Some(drift) = self.lock_and_look(&mut tx).await? {
+            tx.rollback().await.map_err(Stop::Database)?;
+            return Ok(Batch::Drifted(drift));
+        }
+        let (seen, changed) = self.update(&mut tx, range).await?;
+        let progress = Progress {
+            cursor_block: range.end,
+            rows_seen: seen,
+            rows_changed: changed,
+            retries: order.retries,
+            throttled: order.throttled,
+        };
+        chunks::advance(&mut tx, self.chunk.id, self.fence, progress)
+            .await
+            .map_err(Stop::Ledger)?;
+        crash::point("batch.before_commit");
+        tx.commit().await.map_err(Stop::Commit)?;
+        crash::point("batch.after_commit");
+        Ok(Batch::Committed {
+            range: range.clone(),
+            seen,
+            changed,
+            share: leave.rows_per_second,
+        })
+    }
+
+    /// Settings, cursor, leave.
+    async fn begin(&self, conn: &mut PgConnection, order: Order) -> Result<Begun, Stop> {
+        let settings = BatchSettings {
+            statement_timeout: order.statement_timeout,
+            lock_timeout: self.lock_timeout,
+            idle_timeout: IDLE_TIMEOUT,
+            search_path: self.plan.search_path.clone(),
+        };
+        set_local(conn, &settings).await.map_err(Stop::Engine)?;
+        let cursor = ledger::cursor::hold(conn, self.chunk.id, self.fence)
+            .await
+            .map_err(Stop::Ledger)?;
+        if cursor >= self.chunk.end_block {
+            return Ok(Begun::Not(Batch::Complete));
+        }
+        let leave = chunks::leave(conn, self.chunk.job).await.map_err(Stop::Ledger)?;
+        Ok(if leave.go && !leave.ended {
+            Begun::At(cursor, leave)
+        } else {
+            Begun::Not(Batch::NotNow(leave))
+        })
+    }
+
+    /// Lock first, look second. Says what has drifted, if something has.
+    async fn lock_and_look(&self, conn: &mut PgConnection) -> Result<Option<String>, Stop> {
+        let leaf = self.leaf()?;
+        let lock = format!(
+            "/* {} */ LOCK TABLE ONLY {leaf} IN ROW EXCLUSIVE MODE",
+            batch_mark(self.fence.lease)
+        );
+        if let Err(error) = engine::sql::execute_script(&mut *conn, lock).await {
+            // Undefined table, or its schema: it was renamed, moved, detached and dropped.
+            if matches!(sqlstate(&error).as_deref(), Some("42P01" | "3F000")) {
+                return Ok(Some(format!("{leaf} is no longer there")));
+            }
+            return Err(Stop::Database(error));
+        }
+        let found = fingerprint::leaf(conn, self.root_oid, self.chunk.leaf_oid)
+            .await
+            .map_err(Stop::Engine)?;
+        Ok(match found {
+            Some(found) if found.0 == self.chunk.fingerprint => None,
+            Some(_) => Some(format!(
+                "{leaf} has changed since the sweep began (its fingerprint differs)"
+            )),
+            None => Some(format!("{leaf} is no longer there")),
+        })
+    }
+
+    /// Rows in the range, and how many of them were changed.
+    async fn update(&self, conn: &mut PgConnection, range: &Range<u64>) -> Result<(u64, u64), Stop> {
+        let text = update_sql(self.fill, &self.leaf()?, range, &self.mark());
+        let (seen, changed): (i64, i64) = engine::sql::query_as(text)
+            .fetch_one(conn)
+            .await
+            .map_err(Stop::Database)?;
+        Ok((seen.unsigned_abs(), changed.unsigned_abs()))
+    }
+
+    fn leaf(&self) -> Result<String, Stop> {
+        ident::table(&self.chunk.leaf).map_err(Stop::Ident)
+    }
+
+    fn mark(&self) -> String {
+        format!("{} chunk={}", batch_mark(self.fence.lease), self.chunk.id)
+    }
+
+    /// Counts time and retries that no batch could carry, before a chunk is given back.
+    pub(super) async fn account(&self, pool: &PgPool, order: Order) -> Result<(), ledger::Error> {
+        let failed = || ledger::Error::of("ledger.cursor_advance");
+        let mut tx = pool.begin().await.map_err(failed())?;
+        let cursor_block = ledger::cursor::hold(&mut tx, self.chunk.id, self.fence).await?;
+        let progress = Progress {
+            cursor_block,
+            retries: order.retries,
+            throttled: order.throttled,
+            ..Progress::default()
+        };
+        chunks::advance(&mut tx, self.chunk.id, self.fence, progress).await?;
+        tx.commit().await.map_err(failed())
+    }
+}
+
+/// A worker that is stopped in mid-batch loses its locks after this, long before its lease lapses.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+enum Begun {
+    At(u64, Leave),
+    Not(Batch),
+}
+
+/// One statement, so that one timeout bounds it; both parts see the same snapshot. `seen` counts every live
+/// row of the range, right or wrong.
+fn update_sql(fill: &Fill, leaf: &str, range: &Range<u64>, mark: &str) -> String {
+    let Fill {
+        alias, set, wrong, ..
+    } = fill;
+    let within = format!(
+        "{alias}.ctid >= '({},0)'::tid AND {alias}.ctid < '({},0)'::tid",
+        range.start, range.end
+    );
+    format!(
+        "/* {mark} */ \
+         WITH seen AS (SELECT count(*) AS n FROM ONLY {leaf} AS {alias} WHERE {within}), \
+         changed AS (UPDATE ONLY {leaf} AS {alias} SET {set} WHERE {within} AND ({wrong}) RETURNING 1) \
+         SELECT (SELECT n FROM seen), (SELECT count(*) FROM changed)"
+    )
+}
+
+enum Stop {
+    Database(sqlx::Error),
+    Commit(sqlx::Error),
+    Engine(engine::postgres::Error),
+    Ledger(ledger::Error),
+    Ident(IdentError),
+}
+
+impl Stop {
+    fn into_batch(self, range: Range<u64>) -> Batch {
+        let (class, source) = match &self {
+            Self::Ledger(ledger::Error::LeaseLost { .. }) => return Batch::Lost,
+            Self::Commit(error) => (classify_commit(error), Some(error)),
+            Self::Database(error) | Self::Ledger(ledger::Error::Statement { source: error, .. }) => {
+                (classify(error), Some(error))
+            }
+            Self::Engine(error) => match error {
+                engine::postgres::Error::Query { source, .. } => (error.class(), Some(source)),
+                engine::postgres::Error::Shape { .. } | engine::postgres::Error::Ident(_) => {
+                    (error.class(), None)
+                }
+            },
+            Self::Ledger(_) | Self::Ident(_) => (Class::Permanent, None),
+        };
+        let sqlstate = source.and_then(sqlstate);
+        let words = match source {
+            Some(error) => words(class, error),
+            None => self.to_string(),
+        };
+        Batch::Failed(Fault {
+            class,
+            sqlstate,
+            words,
+            range,
+        })
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Database(error) | Self::Commit(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
+            Self::Ledger(error) => error.fmt(f),
+            Self::Ident(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::catalog::TableName;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_names_its_leaf_alone_its_range_and_its_mark() {
+        let fill = Fill {
+            id: 0,
+            table: TableName {
+                schema: "music".into(),
+                name: "track".into(),
+            },
+            alias: "\"track\"".into(),
+            set: "\"seconds\" = (milliseconds / 1000)".into(),
+            wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
+            key: "jsonb_build_object('id', \"id\")".into(),
+            columns: Vec::new(),
+        };
+        let text = update_sql(
+            &fill,
+            "\"music\".\"track_1\"",
+            &(16..48),
+            "sluice:batch lease=L chunk=C",
+        );
+        assert!(
+            text.starts_with("/* sluice:batch lease=L chunk=C */ WITH seen"),
+            "{text}"
+        );
+        let within = "\"track\".ctid >= '(16,0)'::tid AND \"track\".ctid < '(48,0)'::tid";
+        assert_eq!(text.matches(within).count(), 2, "{text}");
+        assert!(
+            text.contains("UPDATE ONLY \"music\".\"track_1\" AS \"track\" SET \"seconds\""),
+            "{text}"
+        );
+    }
+}

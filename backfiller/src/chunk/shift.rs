@@ -1,0 +1,333 @@
+//! A worker's time with one chunk: batch after batch until the cursor stands at the end.
+//!
+//! A pause takes hold within two seconds. The planner's word is read inside each batch's transaction, before any row is
+//! touched; after that the batch has at most one wait for the leaf's lock (under `deadlock_timeout / 2`, half a second at most)
+//! and one updating statement (1.5 s at most, its waits for row locks included), and batches aim at a fraction of that. A planner
+//! that falls silent counts as a no after five seconds. The exception is a single block that
+//! has proven slower than 1.5 s alone: it gets 30 s, because otherwise it could never be filled.
+//!
+//! While it waits for leave the worker holds nothing but its lease; after a minute it gives that back too.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::Plan;
+use ledger::chunks::{Chunk, Leave, leave};
+use ledger::plan::Fill;
+use ledger::tasks::{Failure, FailureClass};
+use proto::ChunkId;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Batch, Fault, Ground, Order};
+use super::rate::Rate;
+use super::setbacks::{Reaction, Setbacks};
+use super::size::{BatchSize, MAX_BLOCKS};
+use super::{End, LATER, SOON, culprit};
+use crate::site::{InHand, Site};
+use crate::words::chain;
+
+/// How often the planner's word is looked at while it is no.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// A chunk that may not be worked for longer is given back.
+const HELD_TOO_LONG: Duration = Duration::from_secs(60);
+/// Longest wait for a lock; less where the server looks for deadlocks sooner.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longest rest in one piece, so that a lost lease or connection is noticed.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// See the module.
+pub(super) struct Shift<'a> {
+    site: &'a Site,
+    in_hand: &'a InHand,
+    session: &'a CancellationToken,
+    plan: Arc<Plan>,
+    /// Index of the chunk's fill in the plan.
+    fill: usize,
+    chunk: Chunk,
+    server: Server,
+    size: BatchSize,
+    rate: Rate,
+    setbacks: Setbacks,
+    retries: u32,
+    throttled: Duration,
+}
+
+/// What is asked of the server once a chunk.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    /// None: the root is gone.
+    root_oid: Option<u32>,
+    lock_timeout: Duration,
+}
+
+/// Why a chunk could not be begun.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BeginError {
+    #[error("the ledger could not be read")]
+    Ledger(#[from] ledger::Error),
+    #[error("the target could not be asked about the table")]
+    Database(#[from] sqlx::Error),
+    #[error("the table's name cannot be used")]
+    Ident(#[from] engine::postgres::ident::IdentError),
+    #[error("the plan has no fill {0}")]
+    NoSuchFill(u32),
+}
+
+impl<'a> Shift<'a> {
+    pub(super) async fn begin(
+        site: &'a Site,
+        in_hand: &'a InHand,
+        chunk: ChunkId,
+        session: &'a CancellationToken,
+    ) -> Result<Self, BeginError> {
+        let plan = site.plan_of(in_hand.claim.job).await?;
+        let chunk = site.target.ledger.chunk(chunk).await?;
+        let fill = plan
+            .fills
+            .iter()
+            .position(|f| f.id == chunk.fill)
+            .ok_or(BeginError::NoSuchFill(chunk.fill))?;
+        let server = ask_server(&site.target.data, &plan.fills[fill]).await?;
+        Ok(Self {
+            site,
+            in_hand,
+            session,
+            chunk,
+            server,
+            size: BatchSize::first(plan.budget.max_rows_per_second.is_some()),
+            plan,
+            fill,
+            rate: Rate::new(site.clock.monotonic()),
+            setbacks: Setbacks::default(),
+            retries: 0,
+            throttled: Duration::ZERO,
+        })
+    }
+
+    /// Works until the chunk is done, cannot be done, or is to be given back.
+    pub(super) async fn work(&mut self) -> End {
+        loop {
+            if let Some(end) = self.should_end() {
+                return self.leave_with(end).await;
+            }
+            let now = self.site.clock.monotonic();
+            let wait = self.rate.wait(now);
+            if !wait.is_zero() {
+                self.site.rest(wait.min(SLICE), self.in_hand).await;
+                continue;
+            }
+            let batch = self.batch().await;
+            let took = self.site.clock.monotonic() - now;
+            if let Some(end) = self.after(batch, took).await {
+                return self.leave_with(end).await;
+            }
+        }
+    }
+
+    fn should_end(&self) -> Option<End> {
+        if !self.in_hand.lease.is_ours() {
+            Some(End::Lost)
+        } else if self.site.is_stopping() {
+            Some(End::Returned {
+                why: "the worker is draining".to_owned(),
+                due_in: Duration::ZERO,
+            })
+        } else if self.session.is_cancelled() {
+            Some(End::Returned {
+                why: "the worker lost its connection to the broker".to_owned(),
+                due_in: SOON,
+            })
+        } else {
+            None
+        }
+    }
+
+    async fn batch(&self) -> Batch {
+        match self.ground() {
+            Some(ground) => ground.batch(&self.site.target.data, self.order()).await,
+            None => Batch::Drifted("the table is no longer there".to_owned()),
+        }
+    }
+
+    /// None: the root table is gone.
+    fn ground(&self) -> Option<Ground<'_>> {
+        Some(Ground {
+            plan: &self.plan,
+            fill: &self.plan.fills[self.fill],
+            chunk: &self.chunk,
+            fence: self.in_hand.claim.fence,
+            root_oid: self.server.root_oid?,
+            lock_timeout: self.server.lock_timeout,
+        })
+    }
+
+    fn order(&self) -> Order {
+        Order {
+            blocks: self.size.blocks(self.rate.cap_blocks().min(MAX_BLOCKS)),
+            statement_timeout: self.size.statement_timeout(),
+            retries: self.retries,
+            throttled: self.throttled,
+        }
+    }
+
+    /// What a batch means for the next one. Some: there is no next one.
+    async fn after(&mut self, batch: Batch, took: Duration) -> Option<End> {
+        match batch {
+            Batch::Committed {
+                range,
+                seen,
+                changed,
+                share,
+            } => {
+                let now = self.site.clock.monotonic();
+                self.rate.set_share(share, now);
+                self.rate.spend(range.end - range.start, seen, changed, now);
+                self.size.committed(&range, took, self.plan.budget.target_batch);
+                self.setbacks.forget();
+                (self.retries, self.throttled) = (0, Duration::ZERO);
+                metrics::counter!("sluice_batches_total").increment(1);
+                metrics::counter!("sluice_rows_changed_total").increment(changed);
+                (range.end >= self.chunk.end_block).then_some(End::Finished)
+            }
+            Batch::Complete => Some(End::Finished),
+            Batch::NotNow(leave) => self.wait_for_leave(leave).await,
+            Batch::Lost => Some(End::Lost),
+            Batch::Drifted(message) => Some(End::Failed(Failure {
+                class: FailureClass::Drift,
+                sqlstate: None,
+                message,
+            })),
+            Batch::Failed(fault) => self.meet(fault).await,
+        }
+    }
+
+    async fn meet(&mut self, fault: Fault) -> Option<End> {
+        self.retries += 1;
+        metrics::counter!("sluice_batches_retried_total").increment(1);
+        let reaction = self.setbacks.meet(fault.class, &fault.range, &mut self.size);
+        let where_ = place(&self.chunk, &fault.range);
+        match reaction {
+            Reaction::Again(pause) => {
+                tracing::warn!(
+                    job = %self.chunk.job, chunk = %self.chunk.id, sqlstate = fault.sqlstate.as_deref(),
+                    in_a_row = self.setbacks.count(), "{where_}: {}; trying again", fault.words
+                );
+                if !pause.is_zero() {
+                    self.site.rest(self.site.jittered(pause), self.in_hand).await;
+                }
+                None
+            }
+            Reaction::Fail(class) => {
+                let rows = self
+                    .culprit(class, &fault.range)
+                    .await
+                    .map_or_else(String::new, |rows| format!(", {rows}"));
+                Some(End::Failed(Failure {
+                    class,
+                    sqlstate: fault.sqlstate,
+                    message: format!("{where_}{rows}: {}", fault.words),
+                }))
+            }
+            Reaction::GiveBack => Some(End::Returned {
+                why: format!(
+                    "{where_}: {} attempts in a row failed, last with SQLSTATE {}: {}",
+                    self.setbacks.count(),
+                    fault.sqlstate.as_deref().unwrap_or("none"),
+                    fault.words
+                ),
+                due_in: LATER,
+            }),
+        }
+    }
+
+    /// Which rows of the last refused block it was.
+    async fn culprit(&self, class: FailureClass, range: &Range<u64>) -> Option<String> {
+        if class != FailureClass::Data || range.is_empty() {
+            return None;
+        }
+        let fill = &self.plan.fills[self.fill];
+        culprit::keys(&self.site.target.data, &self.plan, fill, &self.chunk, range.start).await
+    }
+
+    /// Waits until the planner allows writing. Some: it took too long, or the job does not go on.
+    async fn wait_for_leave(&mut self, first: Leave) -> Option<End> {
+        let began = self.site.clock.monotonic();
+        let mut leave = first;
+        loop {
+            let held = self.site.clock.monotonic() - began;
+            let reason = leave
+                .reason
+                .clone()
+                .unwrap_or_else(|| "the planner says no".to_owned());
+            let end = if leave.ended {
+                Some(End::Returned {
+                    why: "the job does not go on".to_owned(),
+                    due_in: LATER,
+                })
+            } else if held >= HELD_TOO_LONG {
+                Some(End::Returned {
+                    why: format!("held for a minute: {reason}"),
+                    due_in: SOON,
+                })
+            } else {
+                self.should_end()
+            };
+            if leave.go && !leave.ended || end.is_some() {
+                self.throttled += held;
+                return end;
+            }
+            self.site.rest(LOOK_AGAIN, self.in_hand).await;
+            match self.ask_leave().await {
+                Ok(next) => leave = next,
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "the throttle could not be read; nothing is written");
+                }
+            }
+        }
+    }
+
+    async fn ask_leave(&self) -> Result<Leave, ledger::Error> {
+        let pool = self.site.target.ledger.pool();
+        let mut conn = pool.acquire().await.map_err(ledger::Error::of("ledger.leave"))?;
+        leave(&mut conn, self.chunk.job).await
+    }
+
+    /// Counts what no batch could carry any more.
+    async fn leave_with(&self, end: End) -> End {
+        let counted = !matches!(end, End::Lost) && (self.retries > 0 || !self.throttled.is_zero());
+        if counted
+            && let Some(ground) = self.ground()
+            && let Err(error) = ground.account(&self.site.target.data, self.order()).await
+        {
+            tracing::debug!(error = %chain(&error), "retries and waiting time of a chunk were not counted");
+        }
+        end
+    }
+}
+
+/// One question over the data route, in a transaction because that route may be pooled.
+async fn ask_server(pool: &PgPool, fill: &Fill) -> Result<Server, BeginError> {
+    const SQL: &str = "/* sluice:backfiller.ask */
+        SELECT to_regclass($1)::oid::int8, (SELECT setting::int8 FROM pg_settings WHERE name = 'deadlock_timeout')";
+    let root = engine::postgres::ident::table(&fill.table)?;
+    let mut tx = pool.begin().await?;
+    let (oid, deadlock): (Option<i64>, Option<i64>) =
+        engine::sql::query_as(SQL).bind(root).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    let half = Duration::from_millis(deadlock.unwrap_or(1000).unsigned_abs() / 2);
+    Ok(Server {
+        root_oid: oid.and_then(|oid| u32::try_from(oid).ok()),
+        lock_timeout: LOCK_TIMEOUT.min(half).max(Duration::from_millis(1)),
+    })
+}
+
+fn place(chunk: &Chunk, range: &Range<u64>) -> String {
+    let leaf = format!("{}.{}", chunk.leaf.schema, chunk.leaf.name);
+    match range.end - range.start {
+        0 => leaf,
+        1 => format!("{leaf}, block {}", range.start),
+        _ => format!("{leaf}, blocks {} to {}", range.start, range.end - 1),
+    }
+}

@@ -1,0 +1,206 @@
+//! A short step: all its statements in one transaction with a short lock timeout, tried again with jitter.
+//!
+//! An ALTER TABLE that waits for its lock makes every later query on the table wait behind it. So it waits for
+//! half a second at most (two, after many attempts), gives way, and comes back after a jittered pause: the application
+//! sees a hiccup, never a queue.
+//!
+//! Each attempt first asks, in the same transaction, whether the step has already happened. That also answers what became
+//! of a COMMIT whose connection was lost.
+
+use std::time::Duration;
+
+use engine::postgres::error::{Class, classify, classify_commit};
+use engine::postgres::session::{BatchSettings, set_local, tag};
+use ledger::tasks::FailureClass;
+use sqlx::{Connection, PgConnection};
+
+use super::session::{NoSession, StepSession};
+use super::{Job, NotDone, failed};
+use crate::crash;
+
+/// Longest statement. What holds an exclusive lock for longer does not belong into a short step.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statement timeouts after which the step fails: it will not get shorter.
+const SLOW_LIMIT: u32 = 3;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After this the step is given back, so that the reason shows; it is then tried again.
+const LONGEST: Duration = Duration::from_secs(300);
+
+enum Attempt {
+    Done,
+    AlreadyDone,
+}
+
+enum Fault {
+    Database(Class, sqlx::Error),
+    End(NotDone),
+}
+
+pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
+    let began = job.site.clock.monotonic();
+    let mut session = None;
+    let mut slow = 0;
+    for attempt in 1.. {
+        if let Some(end) = job.should_end() {
+            return Err(end);
+        }
+        let (class, error) = match try_once(job, &mut session, attempt).await {
+            Ok(Attempt::AlreadyDone) => return Ok(()),
+            Ok(Attempt::Done) => return confirm(job, &mut session).await,
+            Err(Fault::End(end)) => return Err(end),
+            Err(Fault::Database(class, error)) => (class, error),
+        };
+        slow += u32::from(class == Class::StatementTimeout);
+        if slow >= SLOW_LIMIT {
+            return Err(too_slow(job));
+        }
+        if !class.is_retryable() {
+            return Err(job.failure(class, &error));
+        }
+        job.note_retry(attempt, &error).await;
+        if job.site.clock.monotonic() - began > LONGEST {
+            let why = format!(
+                "{}: no success in {} attempts over five minutes, last: {error}",
+                job.step.title, attempt
+            );
+            return Err(NotDone::Returned(why));
+        }
+        if !matches!(
+            class,
+            Class::LockTimeout | Class::Deadlock | Class::StatementTimeout
+        ) {
+            session = None;
+        }
+        job.site
+            .rest(job.site.jittered(pause(attempt)), job.in_hand)
+            .await;
+    }
+    Ok(())
+}
+
+async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32) -> Result<Attempt, Fault> {
+    let conn = &mut connected(job, session).await?.conn;
+    let plain = |error| Fault::Database(classify(&error), error);
+    let mut tx = conn.begin().await.map_err(plain)?;
+    let settings = BatchSettings {
+        statement_timeout: STATEMENT_TIMEOUT,
+        lock_timeout: lock_timeout(attempt),
+        idle_timeout: IDLE_TIMEOUT,
+        search_path: job.plan.search_path.clone(),
+    };
+    set_local(&mut tx, &settings).await.map_err(engine_fault)?;
+    if job.is_done(&mut tx).await.map_err(plain)? {
+        tx.rollback().await.map_err(plain)?;
+        return Ok(Attempt::AlreadyDone);
+    }
+    for statement in &job.step.statements {
+        let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
+        engine::sql::execute_script(&mut tx, text).await.map_err(plain)?;
+    }
+    job.mark(&mut tx).await.map_err(plain)?;
+    crash::point("step.before_commit");
+    tx.commit()
+        .await
+        .map_err(|error| Fault::Database(classify_commit(&error), error))?;
+    crash::point("step.after_commit");
+    Ok(Attempt::Done)
+}
+
+async fn connected<'s>(
+    job: &Job<'_>,
+    session: &'s mut Option<StepSession>,
+) -> Result<&'s mut StepSession, Fault> {
+    if session.is_none() {
+        *session = Some(job.open_session().await.map_err(|none| match none {
+            NoSession::Database(error) => Fault::Database(classify(&error), error),
+            NoSession::End(end) => Fault::End(end),
+        })?);
+    }
+    Ok(session.as_mut().expect("it was just opened"))
+}
+
+/// The catalog, not our memory, says that the step is done.
+async fn confirm(job: &Job<'_>, session: &mut Option<StepSession>) -> Result<(), NotDone> {
+    let Some(session) = session else { return Ok(()) };
+    match ask_alone(job, &mut session.conn).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed(
+            FailureClass::Permanent,
+            format!(
+                "{}: its statements were committed, but its question still answers no; \
+                 somebody undid it at once, or the question does not fit the statements",
+                job.step.title
+            ),
+        )),
+        // Committed, and the question could not be asked: the next attempt asks it first.
+        Err(error) => Err(NotDone::Returned(format!(
+            "{}: committed, not confirmed: {error}",
+            job.step.title
+        ))),
+    }
+}
+
+/// The question in a transaction of its own, under the plan's search path.
+pub(super) async fn ask_alone(job: &Job<'_>, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let settings = BatchSettings {
+        statement_timeout: STATEMENT_TIMEOUT,
+        lock_timeout: STATEMENT_TIMEOUT,
+        idle_timeout: IDLE_TIMEOUT,
+        search_path: job.plan.search_path.clone(),
+    };
+    let mut tx = conn.begin().await?;
+    match set_local(&mut tx, &settings).await {
+        Ok(()) => {}
+        Err(engine::postgres::Error::Query { source, .. }) => return Err(source),
+        Err(other) => return Err(sqlx::Error::Configuration(Box::new(other))),
+    }
+    let done = job.is_done(&mut tx).await?;
+    tx.rollback().await?;
+    Ok(done)
+}
+
+fn engine_fault(error: engine::postgres::Error) -> Fault {
+    let class = error.class();
+    match error {
+        engine::postgres::Error::Query { source, .. } => Fault::Database(class, source),
+        engine::postgres::Error::Shape { .. } | engine::postgres::Error::Ident(_) => {
+            Fault::End(failed(FailureClass::Permanent, error.to_string()))
+        }
+    }
+}
+
+fn too_slow(job: &Job<'_>) -> NotDone {
+    failed(
+        FailureClass::Permanent,
+        format!(
+            "{}: a statement took longer than {} s, {SLOW_LIMIT} times; it would hold its locks for that long, so it was \
+             undone; split it, or let it run outside a transaction (`transaction = false`)",
+            job.step.title,
+            STATEMENT_TIMEOUT.as_secs()
+        ),
+    )
+}
+
+/// 500 ms at first, longer for a table that is never free that long, 2 s at most.
+fn lock_timeout(attempt: u32) -> Duration {
+    Duration::from_millis(500 + 100 * u64::from(attempt.saturating_sub(1).min(15)))
+}
+
+/// 0.2 s, doubling, 5 s at most.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(200)
+        .saturating_mul(1 << attempt.saturating_sub(1).min(10))
+        .min(Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_waits_stay_short_and_pauses_grow() {
+        let millis = |f: fn(u32) -> Duration| [1, 2, 5, 16, 1000].map(|n| f(n).as_millis());
+        assert_eq!(millis(lock_timeout), [500, 600, 900, 2000, 2000]);
+        assert_eq!(millis(pause), [200, 400, 3200, 5000, 5000]);
+    }
+}

@@ -1,0 +1,193 @@
+//! A watched step: one statement outside a transaction, without time limits (CREATE INDEX CONCURRENTLY, VALIDATE).
+//!
+//! A lock timeout would be wrong here: any older transaction would end the build and leave an invalid index each time.
+//! Such a statement blocks neither reads nor writes, so it may wait; a second connection says every few seconds how far it
+//! is and for whom it waits. One such statement runs at a time a table, by an advisory lock that is
+//! *polled*: a session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
+//!
+//! When the service is asked to stop, the statement goes on for as long as the shutdown's budget lasts; then
+//! the connection is dropped, the server notices, and the next attempt clears what is left.
+
+use std::time::Duration;
+
+use engine::postgres::error::{Class, classify};
+use engine::postgres::session::{self, tag};
+use ledger::tasks::FailureClass;
+use sqlx::PgConnection;
+
+use super::session::{NoSession, StepSession};
+use super::short::ask_alone;
+use super::{Job, NotDone, failed};
+use crate::crash;
+use crate::words::chain;
+
+/// Attempts before the step is given back.
+const ATTEMPTS: u32 = 5;
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(500);
+/// Time that ending our own backend may take.
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// First half of the advisory lock's key: "slui".
+const LOCK_SPACE: i32 = 0x736c_7569;
+
+enum Fault {
+    Database(sqlx::Error),
+    End(NotDone),
+}
+
+pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
+    for attempt in 1..=ATTEMPTS {
+        if let Some(end) = job.should_end() {
+            return Err(end);
+        }
+        let error = match try_once(job, attempt).await {
+            Ok(()) => return Ok(()),
+            Err(Fault::End(end)) => return Err(end),
+            Err(Fault::Database(error)) => error,
+        };
+        if !job.in_hand.lease.is_ours() {
+            return Err(NotDone::Lost);
+        }
+        let class = classify(&error);
+        if class == Class::StatementTimeout || !class.is_retryable() {
+            // A canceled statement is somebody's decision; repeating it would be an argument with them.
+            return Err(job.failure(class, &error));
+        }
+        job.note_retry(attempt, &error).await;
+        job.site
+            .rest(job.site.jittered(Duration::from_secs(1 << attempt)), job.in_hand)
+            .await;
+    }
+    Err(NotDone::Returned(format!(
+        "{}: {ATTEMPTS} attempts failed",
+        job.step.title
+    )))
+}
+
+async fn try_once(job: &Job<'_>, attempt: u32) -> Result<(), Fault> {
+    let mut session = job.open_session().await.map_err(|none| match none {
+        NoSession::Database(error) => Fault::Database(error),
+        NoSession::End(end) => Fault::End(end),
+    })?;
+    let settings = job
+        .unbounded_settings()
+        .map_err(|error| Fault::End(failed(FailureClass::Permanent, error.to_string())))?;
+    engine::sql::execute_script(&mut session.conn, settings)
+        .await
+        .map_err(Fault::Database)?;
+    lock_table(job, &mut session.conn).await?;
+    if ask_alone(job, &mut session.conn).await.map_err(Fault::Database)? {
+        return Ok(());
+    }
+    if attempt > 1 || job.in_hand.claim.fence.attempt > 1 {
+        for statement in &job.step.cleanup {
+            run_watched(job, &mut session, statement).await?;
+        }
+    }
+    for statement in &job.step.statements {
+        run_watched(job, &mut session, statement).await?;
+    }
+    crash::point("step.before_commit");
+    job.mark(&mut session.conn).await.map_err(Fault::Database)?;
+    crash::point("step.after_commit");
+    if ask_alone(job, &mut session.conn).await.map_err(Fault::Database)? {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: its statement succeeded, but its question still answers no",
+        job.step.title
+    );
+    Err(Fault::End(failed(FailureClass::Permanent, message)))
+}
+
+/// One watched statement at a time a table; the lock goes with the session.
+async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault> {
+    const SQL: &str = "/* sluice:backfiller.watch_lock */ SELECT pg_try_advisory_lock($1, hashtext($2))";
+    let Some(table) = &job.step.table else {
+        return Ok(());
+    };
+    let name = format!("{}.{}", table.schema, table.name);
+    let mut told = false;
+    loop {
+        let ours: bool = engine::sql::scalar(SQL)
+            .bind(LOCK_SPACE)
+            .bind(&name)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(Fault::Database)?;
+        if ours {
+            return Ok(());
+        }
+        if !told {
+            tracing::info!(job = %job.in_hand.claim.job, table = %name, "another index build or validation runs on this table; waiting for it");
+            told = true;
+        }
+        if let Some(end) = job.should_end() {
+            return Err(Fault::End(end));
+        }
+        job.site.rest(LOCK_POLL, job.in_hand).await;
+    }
+}
+
+/// Runs one statement to its end, saying how far it is, and ends it when the lease is lost.
+async fn run_watched(job: &Job<'_>, session: &mut StepSession, statement: &str) -> Result<(), Fault> {
+    let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
+    let running = engine::sql::execute_script(&mut session.conn, text);
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut running => return ended.map(|_| ()).map_err(Fault::Database),
+            () = job.in_hand.lease.lost().cancelled() => {
+                end_own_backend(job, &session.backend).await;
+                return Err(Fault::End(NotDone::Lost));
+            }
+            () = job.site.clock.sleep(REPORT_EVERY) => report(job, session.backend.pid).await,
+        }
+    }
+}
+
+async fn end_own_backend(job: &Job<'_>, backend: &session::Backend) {
+    let ended = match job.site.target.owner.acquire().await {
+        Ok(mut conn) => session::terminate_backend(&mut conn, backend, END_LIMIT)
+            .await
+            .map_err(|e| chain(&e)),
+        Err(error) => Err(error.to_string()),
+    };
+    match ended {
+        Ok(ended) => tracing::warn!(
+            pid = backend.pid,
+            ?ended,
+            "the lease was lost; the statement was ended"
+        ),
+        Err(error) => {
+            tracing::warn!(pid = backend.pid, %error, "the lease was lost; ending the statement failed, its successor will do it");
+        }
+    }
+}
+
+/// Phase, share done, what it waits for, and who blocks it.
+async fn report(job: &Job<'_>, pid: i32) {
+    const SQL: &str = "/* sluice:backfiller.watch */
+        SELECT concat_ws('; ',
+            p.phase,
+            CASE WHEN p.blocks_total > 0 THEN format('%s of %s blocks', p.blocks_done, p.blocks_total) END,
+            CASE WHEN p.lockers_total > 0 THEN format('waited for %s of %s transactions', p.lockers_done, p.lockers_total) END,
+            CASE WHEN a.wait_event IS NOT NULL THEN format('waits for %s:%s', a.wait_event_type, a.wait_event) END,
+            CASE WHEN cardinality(pg_blocking_pids(a.pid)) > 0
+                THEN format('blocked by process %s', array_to_string(pg_blocking_pids(a.pid), ', ')) END)
+        FROM pg_stat_activity a
+        LEFT JOIN pg_stat_progress_create_index p ON p.pid = a.pid
+        WHERE a.pid = $1";
+    let seen: Result<Option<String>, sqlx::Error> = engine::sql::scalar(SQL)
+        .bind(pid)
+        .fetch_optional(&job.site.target.owner)
+        .await;
+    match seen {
+        Ok(Some(how_far)) => {
+            tracing::info!(job = %job.in_hand.claim.job, step = job.step.id, pid, "{}: {how_far}", job.step.title);
+        }
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, "a running statement could not be watched"),
+    }
+}

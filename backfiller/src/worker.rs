@@ -1,0 +1,117 @@
+//! The loop: one `select!` over a closed set of events, each handled in a tracked task.
+//!
+//! ```text
+//!   stage queue ──┐                    ┌─ stage: claim ─ acknowledge ─ step ─ ledger ─ event
+//!                 ├─ intake ─ loop ────┤
+//!   chunk queue ──┘    │               └─ chunk: claim ─ batches ─ ledger ─ event ─ acknowledge
+//!                      └─ ended tasks (a panic is logged; its lease lapses)
+//! ```
+//!
+//! What would break it: work inside a branch of the `select!`. A slow database would then keep the process from
+//! hearing that it should stop.
+
+use std::sync::Arc;
+
+use proto::Message;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::conclude::{Handled, conclude, publish, settle};
+use crate::intake::{self, Inbound};
+use crate::site::Site;
+use crate::{Context, Error, beat, chunk, stage};
+
+enum Event {
+    /// A message.
+    Arrived(Box<Inbound>),
+    /// No more messages will come.
+    Drained,
+    /// A task ended; an error is a panic.
+    Ended(Result<(), JoinError>),
+    /// Stop at once.
+    Aborted,
+}
+
+/// See [`crate::start`].
+pub(crate) async fn run(context: Context) -> Result<(), Error> {
+    let busy = Arc::default();
+    let sites: Vec<Arc<Site>> = context
+        .targets
+        .iter()
+        .map(|target| Site::new(&context, target.clone(), Arc::clone(&busy)))
+        .collect();
+    let mut inbox = intake::open(&sites, context.slots).await?;
+    let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, context.slots)));
+    tracing::info!(worker = %context.name, slots = context.slots, targets = context.targets.len(), "backfiller is ready");
+    let mut work = JoinSet::new();
+    let mut drained = false;
+    while !(drained && work.is_empty()) {
+        let event = tokio::select! {
+            biased;
+            () = context.shutdown.abort.cancelled() => Event::Aborted,
+            Some(ended) = work.join_next() => Event::Ended(ended),
+            arrived = inbox.recv(), if !drained => arrived.map_or(Event::Drained, |inbound| Event::Arrived(Box::new(inbound))),
+        };
+        match event {
+            // Dropped unsettled, it goes back to the queue.
+            Event::Arrived(_) if context.shutdown.stopping.is_cancelled() => {}
+            Event::Arrived(inbound) => {
+                work.spawn(handle(*inbound));
+            }
+            Event::Drained => drained = true,
+            Event::Ended(Ok(())) => {}
+            Event::Ended(Err(panic)) => {
+                tracing::error!(error = %panic, "a handler panicked; its message comes again once its lease has lapsed");
+            }
+            Event::Aborted => break,
+        }
+    }
+    if context.shutdown.stopping.is_cancelled() || context.shutdown.abort.is_cancelled() {
+        Ok(())
+    } else {
+        Err(Error::BusClosed)
+    }
+}
+
+async fn handle(Inbound { site, delivery }: Inbound) {
+    let message = match &delivery.content {
+        Err(unreadable) => Err(unreadable.to_string()),
+        Ok(envelope) => match site.misdirected(envelope) {
+            Some(reason) => Err(reason),
+            None => Ok(envelope.message.clone()),
+        },
+    };
+    match message {
+        Err(reason) => conclude(&site, delivery, Handled::park(reason)).await,
+        Ok(Message::StageTask(task)) => {
+            let admitted = stage::admit(&site, task.task).await;
+            // Once the lease is in the ledger: long DDL outlives the broker's acknowledgement timeout.
+            settle(delivery, admitted.settlement).await;
+            if let Some(in_hand) = admitted.in_hand {
+                let _busy = site.busy();
+                if let Some(event) = stage::run(&site, in_hand).await {
+                    publish(&site, &event).await;
+                }
+            }
+        }
+        Ok(Message::ChunkTask(task)) => {
+            let busy = site.busy();
+            let handled = chunk::run(&site, task, &delivery.session).await;
+            drop(busy);
+            conclude(&site, delivery, handled).await;
+        }
+        Ok(
+            other @ (Message::JobSubmit(_)
+            | Message::JobReply(_)
+            | Message::CheckTask(_)
+            | Message::TaskEvent(_)
+            | Message::Wake(_)),
+        ) => {
+            let reason = format!(
+                "a backfiller does stage.task and chunk.task; this is {}",
+                other.kind()
+            );
+            conclude(&site, delivery, Handled::park(reason)).await;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a statement locks, rewrites and scans.
+//!
+//! Pure: no database, no I/O. For now it knows the statements that Sluice itself generates: each has a
+//! fixed [`Label`], measured on real servers. SQL that somebody else wrote cannot be labeled yet; it
+//! gets [`Level::Unknown`], the highest, which makes a job wait for a named approval.
+//!
+//! - [`label`] is the whole of it: a [`Generated`] statement in, its [`Label`] out.
+
+mod generated;
+
+pub use generated::{Generated, label};
+
+use serde::{Deserialize, Serialize};
+
+/// The lock modes of a PostgreSQL table, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Lock {
+    /// Taken by SELECT.
+    AccessShareLock,
+    /// Taken by SELECT ... FOR UPDATE.
+    RowShareLock,
+    /// Taken by INSERT, UPDATE and DELETE.
+    RowExclusiveLock,
+    /// Blocks other DDL and VACUUM only.
+    ShareUpdateExclusiveLock,
+    /// Blocks writes.
+    ShareLock,
+    /// Blocks writes, and itself.
+    ShareRowExclusiveLock,
+    /// Blocks everything but plain reads.
+    ExclusiveLock,
+    /// Blocks everything.
+    AccessExclusiveLock,
+}
+
+impl Lock {
+    /// As `pg_locks.mode` spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessShareLock => "AccessShareLock",
+            Self::RowShareLock => "RowShareLock",
+            Self::RowExclusiveLock => "RowExclusiveLock",
+            Self::ShareUpdateExclusiveLock => "ShareUpdateExclusiveLock",
+            Self::ShareLock => "ShareLock",
+            Self::ShareRowExclusiveLock => "ShareRowExclusiveLock",
+            Self::ExclusiveLock => "ExclusiveLock",
+            Self::AccessExclusiveLock => "AccessExclusiveLock",
+        }
+    }
+
+    /// An application's INSERT, UPDATE or DELETE waits while it is held.
+    #[must_use]
+    pub fn blocks_writes(self) -> bool {
+        self >= Self::ShareLock
+    }
+
+    /// An application's SELECT waits while it is held.
+    #[must_use]
+    pub fn blocks_reads(self) -> bool {
+        self == Self::AccessExclusiveLock
+    }
+}
+
+/// How bad a statement can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Catalog only, no lock that blocks the application.
+    None,
+    /// A lock that blocks, held for an instant and waited for no longer than the lock timeout.
+    Low,
+    /// Reads the whole table or waits for old transactions, but blocks neither reads nor writes.
+    Medium,
+    /// Blocks for as long as it takes.
+    High,
+    /// Not classified.
+    Unknown,
+}
+
+/// What a statement does to its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    /// The strongest lock on the table; None: no lock, or not known (see [`Level`]).
+    pub lock: Option<Lock>,
+    /// The table gets a new storage file.
+    pub rewrites: bool,
+    /// Every row is read.
+    pub scans: bool,
+    /// How bad it can be.
+    pub level: Level,
+    /// Why, in one sentence for the plan's reader.
+    pub reason: &'static str,
+}

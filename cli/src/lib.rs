@@ -1,0 +1,35 @@
+//! The operator's tool, `sluice`: reads the ledger, writes commands into it, or runs all three roles in one process.
+//!
+//! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
+//! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
+//! [`follow`] and [`progress`] watch a job; [`rest`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
+//! is what people look at; [`error`] ends it all with an exit code.
+//!
+//! Answers go to standard output, everything else to standard error. No secret is ever printed: URLs are shown redacted or not at all.
+
+pub mod actor;
+pub mod args;
+pub mod checklist;
+pub mod commands;
+pub mod diff;
+pub mod drive;
+pub mod embedded;
+pub mod error;
+pub mod eta;
+#[cfg(test)]
+mod example;
+pub mod follow;
+pub mod order;
+pub mod out;
+pub mod place;
+pub mod privileges;
+pub mod progress;
+pub mod report;
+pub mod rest;
+pub mod specfile;
+pub mod status;
+pub mod view;
+pub mod wake;
+
+pub use args::{Args, run};
+pub use error::{Error, Outcome};

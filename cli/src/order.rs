@@ -1,0 +1,141 @@
+//! Giving a command: a row in the ledger, a wake-up call, and the planner's answer.
+//!
+//! The row comes first and is enough; the broker may be dead. Where only this command line plans (embedded), nobody
+//! would answer between two runs: then this process becomes the planner until the command is answered and, if it
+//! asks for work, the job rests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::Ledger;
+use ledger::commands::{Answer, Command};
+use ledger::jobs::Job;
+use proto::CommandId;
+use shared::clock::{Clock, SystemClock};
+
+use crate::actor::ActorArgs;
+use crate::drive::{self, Drive};
+use crate::error::{Error, Outcome};
+use crate::place::{Mode, Place, PlaceArgs};
+use crate::rest::Goal;
+use crate::{out, wake};
+
+/// How long a planner's answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
+
+/// What every command about one job takes.
+#[derive(Clone, clap::Args)]
+pub struct OrderArgs {
+    /// The job: its name, its id, or the first 8 digits of it.
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// Who commands.
+    #[command(flatten)]
+    pub actor: ActorArgs,
+    /// Only record the command, also where no planner runs: do not carry it out in this process.
+    #[arg(long)]
+    pub no_drive: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// What a command is about to become.
+struct Order<'a> {
+    place: &'a Place,
+    ledger: Ledger,
+    job: Job,
+    clock: Arc<dyn Clock>,
+}
+
+/// What this process does if it has to carry the command out itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Only answer it.
+    Answer,
+    /// Answer it, then drive the job until it rests.
+    Until(Goal),
+}
+
+/// Gives a command and waits for what comes of it.
+///
+/// # Errors
+/// If the ledger cannot be reached, or there is no such job.
+pub async fn give(args: &OrderArgs, command: &Command, work: Work) -> Result<Outcome, Error> {
+    let actor = args.actor.actor()?;
+    let place = args.place.place()?;
+    let ledger = place.ledger().await?;
+    let job = ledger.find_job(&args.job).await?;
+    let id = ledger.command(job.id, command, &actor).await?;
+    wake::wake(&place, &ledger, &job, &format!("{} by {actor}", command.name())).await;
+    let order = Order {
+        place: &place,
+        ledger,
+        job,
+        clock: SystemClock::shared(),
+    };
+    let alone = place.mode == Mode::Embedded && !args.no_drive;
+    match order.answered(id, alone).await? {
+        Reply::Answered(answer) => Ok(say(&answer)),
+        Reply::NobodyPlans => order.drive(id, work).await,
+        Reply::Silence => {
+            out::note(&format!(
+                "recorded: no planner has answered within {} s; the command is in the ledger and will be applied when one runs \
+                 (`sluice status {}` shows it)",
+                PATIENCE.as_secs(),
+                order.job.name
+            ));
+            Ok(Outcome::Waiting)
+        }
+    }
+}
+
+enum Reply {
+    Answered(Answer),
+    /// No planner is active and this process may be it.
+    NobodyPlans,
+    Silence,
+}
+
+impl Order<'_> {
+    async fn answered(&self, id: CommandId, alone: bool) -> Result<Reply, Error> {
+        let begun = self.clock.monotonic();
+        loop {
+            if let Some(answer) = self.ledger.answer(id).await? {
+                return Ok(Reply::Answered(answer));
+            }
+            if alone && self.ledger.lease_holder("planner").await?.is_none() {
+                return Ok(Reply::NobodyPlans);
+            }
+            if self.clock.monotonic().saturating_sub(begun) > PATIENCE {
+                return Ok(Reply::Silence);
+            }
+            self.clock.sleep(POLL).await;
+        }
+    }
+
+    async fn drive(&self, id: CommandId, work: Work) -> Result<Outcome, Error> {
+        let drive = Drive {
+            place: self.place,
+            ledger: &self.ledger,
+            job: self.job.clone(),
+            clock: self.clock.clone(),
+        };
+        drive::command(&drive, id, work).await
+    }
+}
+
+/// Prints an answer.
+pub(crate) fn say(answer: &Answer) -> Outcome {
+    match answer {
+        Answer::Applied(text) => {
+            out::answer(text);
+            Outcome::Done
+        }
+        Answer::Refused(text) => {
+            out::note(&format!("refused: {text}"));
+            Outcome::Refused
+        }
+    }
+}

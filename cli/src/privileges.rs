@@ -1,0 +1,76 @@
+//! What the target's roles lack for a plan, asked before anything is created, with the statements to paste.
+
+use engine::catalog::TableName;
+use engine::postgres::privileges::{self, MissingPrivilege, Role};
+use engine::postgres::{error, identity};
+use shared::settings::DatabaseRole;
+
+use crate::error::Error;
+use crate::place::Place;
+
+/// Refuses unless every role has what work on these tables needs, on a server that can be written.
+///
+/// # Errors
+/// [`Error::Refused`] with the list, or what the database says.
+pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    for (database_role, role) in [
+        (DatabaseRole::Owner, Role::Owner),
+        (DatabaseRole::Data, Role::Data),
+        (DatabaseRole::Monitor, Role::Monitor),
+        (DatabaseRole::Ledger, Role::Ledger),
+    ] {
+        let pool = place.pool(database_role).await?;
+        let mut conn = pool
+            .acquire()
+            .await
+            .map_err(error::Error::query("take a connection"))?;
+        if role == Role::Owner {
+            identity::read(&mut conn)
+                .await?
+                .suitable()
+                .map_err(|why| Error::Refused(why.to_string()))?;
+        }
+        missing.extend(privileges::missing(&mut conn, role, tables).await?);
+    }
+    missing.dedup_by(|a, b| a.grant_sql == b.grant_sql);
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Refused(words(&missing)))
+    }
+}
+
+fn words(missing: &[MissingPrivilege]) -> String {
+    let mut text = "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:".to_owned();
+    for one in missing {
+        let sql = one.grant_sql.trim_end();
+        let end = if sql.contains(';') { "" } else { ";" };
+        text.push_str(&format!(
+            "\n  {sql}{end}\n    (role {:?} needs {})",
+            one.user, one.what
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_privilege_comes_with_the_statement_to_paste() {
+        let missing = [MissingPrivilege {
+            role: Role::Data,
+            user: "sluice_data".to_owned(),
+            what: "UPDATE on \"public\".\"track\"".to_owned(),
+            grant_sql: "GRANT UPDATE ON \"public\".\"track\" TO \"sluice_data\"".to_owned(),
+        }];
+        let text = words(&missing);
+        assert!(
+            text.contains("\n  GRANT UPDATE ON \"public\".\"track\" TO \"sluice_data\";\n"),
+            "{text}"
+        );
+        assert!(text.contains("role \"sluice_data\" needs UPDATE"), "{text}");
+    }
+}

@@ -1,0 +1,141 @@
+//! The words of a progress line. Pure.
+
+use ledger::JobState;
+use shared::units::{format_count, format_rate};
+
+use crate::eta::Eta;
+use crate::view::View;
+
+/// How far the job is: state, rows, rate, time left, or why nothing moves.
+pub(super) fn text(view: &View, rate: Option<f64>, eta: Option<Eta>) -> String {
+    let counts = &view.counts;
+    let mut text = format!("{}: {}", view.job.name, view.job.state);
+    if view.job.state != JobState::Backfilling {
+        if let Some(why) = &view.job.reason {
+            text.push_str(&format!(", {why}"));
+        }
+        return text;
+    }
+    if let Some(percent) =
+        (counts.blocks_done.min(counts.blocks_total) * 100).checked_div(counts.blocks_total)
+    {
+        text.push_str(&format!(
+            " {percent}%, {} rows seen, {} changed",
+            format_count(counts.rows_seen),
+            format_count(counts.rows_changed)
+        ));
+    }
+    if let Some(why) = waits(view) {
+        text.push_str(&format!(", {why}"));
+    } else if counts.blocks_done < counts.blocks_total {
+        if let Some(rate) = rate {
+            text.push_str(&format!(", {}", format_rate(rate)));
+        }
+        if let Some(eta) = eta {
+            text.push_str(&format!(", {eta} left"));
+        }
+    }
+    text
+}
+
+/// Why nothing is written, or what the job waits for; None while rows are being filled.
+pub(super) fn waits(view: &View) -> Option<String> {
+    if let Some(why) = view.throttled_by() {
+        return Some(format!("throttled: {why}"));
+    }
+    let why = view.job.reason.as_ref()?;
+    if view.counts.rows_checked > 0 && view.job.state == JobState::Backfilling {
+        return Some(format!(
+            "{why} ({} rows read)",
+            format_count(view.counts.rows_checked)
+        ));
+    }
+    Some(why.clone())
+}
+
+/// One line for a change of state. Why a job stopped is told by whoever followed it, with what to type.
+pub(super) fn entered(view: &View) -> String {
+    let stopped = matches!(
+        view.job.state,
+        JobState::Paused | JobState::Held | JobState::Failed | JobState::Aborted
+    );
+    match view.job.reason.as_ref().filter(|_| !stopped) {
+        Some(why) => format!("{}: {}, {why}", view.job.name, view.job.state),
+        None => format!("{}: {}", view.job.name, view.job.state),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ledger::pace::Pace;
+    use ledger::status::Counts;
+
+    use super::*;
+    use crate::example;
+
+    fn view(state: JobState, counts: Counts) -> View {
+        View {
+            job: example::job(state),
+            plan: Arc::new(example::plan()),
+            approved: Vec::new(),
+            pending: 0,
+            counts,
+            pace: None,
+        }
+    }
+
+    fn half() -> Counts {
+        Counts {
+            blocks_done: 50,
+            blocks_total: 100,
+            rows_seen: 5_000,
+            rows_changed: 4_990,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn a_backfill_shows_rows_rate_and_a_range() {
+        let eta = Eta {
+            low: Duration::from_secs(9),
+            high: Duration::from_secs(13),
+        };
+        assert_eq!(
+            text(&view(JobState::Backfilling, half()), Some(1_234.0), Some(eta)),
+            "track-seconds: backfilling 50%, 5,000 rows seen, 4,990 changed, 1,234 rows/s, 9s to 13s left"
+        );
+    }
+
+    #[test]
+    fn throttled_is_never_mistaken_for_stuck() {
+        let mut throttled = view(JobState::Backfilling, half());
+        let pace = Pace {
+            go: false,
+            reason: Some("replica_lag of standby is 9.0 s".to_owned()),
+            max_parallel: 2,
+            rows_per_second: None,
+        };
+        throttled.pace = Some((pace, Duration::ZERO));
+        assert_eq!(
+            text(&throttled, Some(0.0), None),
+            "track-seconds: backfilling 50%, 5,000 rows seen, 4,990 changed, throttled: replica_lag of standby is 9.0 s"
+        );
+    }
+
+    #[test]
+    fn a_state_that_waits_says_for_what() {
+        let mut waiting = view(JobState::Expanding, Counts::default());
+        waiting.job.reason = Some("step 0: add column track.seconds".to_owned());
+        assert_eq!(
+            text(&waiting, None, None),
+            "track-seconds: expanding, step 0: add column track.seconds"
+        );
+        assert_eq!(
+            entered(&waiting),
+            "track-seconds: expanding, step 0: add column track.seconds"
+        );
+    }
+}

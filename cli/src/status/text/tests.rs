@@ -1,0 +1,221 @@
+use ledger::plan::Phase;
+use ledger::status::StageRow;
+use ledger::{Stage, StageStatus};
+use serde_json::json;
+
+use super::super::model::{
+    ChunkCounts, EventLine, FailedLine, GateLine, JobHead, MismatchLine, PaceLine, Progress, QuarantineLine,
+    SignalLine, Status, WorkerLine,
+};
+use super::text;
+use crate::example::time;
+
+fn status() -> Status {
+    Status {
+        job: JobHead {
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+            name: "track-seconds".to_owned(),
+            target: "main".to_owned(),
+            state: "backfilling".to_owned(),
+            plan: "ab".repeat(32),
+            submitted_by: "ada".to_owned(),
+            created_at: time(0),
+            updated_at: time(60),
+            ended_at: None,
+        },
+        waits: Some("throttled: replica_lag of standby is 7.0 s, limit 5 s".to_owned()),
+        planner: Some("planner-1".to_owned()),
+        stages: vec![
+            StageRow {
+                name: Stage::Classify,
+                status: StageStatus::Done,
+                started_at: Some(time(0)),
+                ended_at: Some(time(1)),
+            },
+            StageRow {
+                name: Stage::Backfill,
+                status: StageStatus::Running,
+                started_at: Some(time(5)),
+                ended_at: None,
+            },
+            StageRow {
+                name: Stage::Flip,
+                status: StageStatus::Pending,
+                started_at: None,
+                ended_at: None,
+            },
+        ],
+        gates: vec![GateLine {
+            name: "expand".to_owned(),
+            before: Phase::Expand,
+            reasons: vec!["raw SQL".to_owned()],
+            approved_by: Some("grace".to_owned()),
+        }],
+        progress: Progress {
+            blocks_total: 2_000,
+            blocks_done: 1_000,
+            rows_seen: 50_000,
+            rows_changed: 49_000,
+            rows_per_second: Some(1_234.0),
+            eta_seconds: Some([30, 48]),
+            rows_quarantined: 1,
+            rows_mismatched: 1,
+            chunks: ChunkCounts {
+                total: 4,
+                done: 2,
+                in_hand: 1,
+                failed: 1,
+                retried: 3,
+            },
+            ..Progress::default()
+        },
+        pace: Some(PaceLine {
+            go: false,
+            reason: None,
+            max_parallel: 2,
+            rows_per_second_each: Some(5_000),
+            throttled_seconds: 12.0,
+        }),
+        signals: vec![SignalLine {
+            name: "replica_lag".to_owned(),
+            source: "standby".to_owned(),
+            value: Some(7.0),
+            unit: "seconds".to_owned(),
+            problem: None,
+            required: true,
+            age_seconds: 0.4,
+        }],
+        workers: vec![WorkerLine {
+            name: "b-1".to_owned(),
+            role: "backfiller".to_owned(),
+            age_seconds: 1.2,
+        }],
+        commands: Vec::new(),
+        quarantined: vec![QuarantineLine {
+            table: "public.track".to_owned(),
+            key: json!({ "track_id": 7 }),
+            column: "seconds".to_owned(),
+            kind: "error".to_owned(),
+            sqlstate: "22003".to_owned(),
+            message: "numeric_value_out_of_range".to_owned(),
+            at: time(30),
+        }],
+        mismatches: vec![MismatchLine {
+            table: "public.track".to_owned(),
+            key: json!({ "track_id": 9 }),
+            detail: json!({ "seconds": { "found": "1", "expected": "2" } }),
+        }],
+        failed_chunks: vec![FailedLine {
+            table: "public.track".to_owned(),
+            first_block: 8,
+            end_block: 9,
+            keys: Some([json!({ "track_id": 70 }), json!({ "track_id": 80 })]),
+            sqlstate: Some("22P02".to_owned()),
+            message: "invalid_text_representation".to_owned(),
+        }],
+        events: vec![EventLine {
+            at: time(5),
+            actor: "planner".to_owned(),
+            kind: "job.state".to_owned(),
+            detail: json!({ "from": "dual-writing", "to": "backfilling", "reason": null }),
+        }],
+    }
+}
+
+#[test]
+fn a_status_answers_what_an_operator_asks_in_that_order() {
+    let expected = "\
+track-seconds  backfilling  on main
+  throttled: replica_lag of standby is 7.0 s, limit 5 s
+  job 01890a5d-ac96-774b-bcce-b302099a8057, plan abababababab
+  submitted by ada at 2026-01-01 00:00:00Z, last change 2026-01-01 00:01:00Z
+
+stages
+  classify  done     2026-01-01 00:00:00Z, took 1s
+  backfill  running  since 2026-01-01 00:00:05Z
+  flip      pending
+
+gates
+  expand: opened by grace; raw SQL
+
+progress
+  50% of the sweep: 1,000 of 2,000 blocks; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
+  chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries
+  checked: 0 rows, 1 wrong, 1 in quarantine
+
+pace
+  nothing is written: 2 chunks in flight, 5,000 rows/s each; stopped by signals for 12s so far
+
+signals
+  replica_lag of standby: 7.0 seconds, 0.4 s ago
+
+processes
+  planner: planner-1
+  backfiller: b-1, heard 1 s ago
+
+quarantined rows
+  public.track {\"track_id\":7}: column seconds, error, SQLSTATE 22003, numeric_value_out_of_range, 2026-01-01 00:00:30Z
+
+rows found wrong
+  public.track {\"track_id\":9}: {\"seconds\":{\"expected\":\"2\",\"found\":\"1\"}}
+
+ranges that could not be filled
+  public.track blocks 8 to 9, stopped between keys {\"track_id\":70} and {\"track_id\":80}: SQLSTATE 22P02, invalid_text_representation
+
+last events
+  2026-01-01 00:00:05Z  planner  job.state  from=dual-writing to=backfilling
+";
+    assert_eq!(text(&status()), expected);
+}
+
+#[test]
+fn sections_with_nothing_to_say_are_left_out() {
+    let calm = Status {
+        waits: None,
+        planner: None,
+        stages: Vec::new(),
+        gates: Vec::new(),
+        progress: Progress::default(),
+        pace: None,
+        signals: Vec::new(),
+        workers: Vec::new(),
+        quarantined: Vec::new(),
+        mismatches: Vec::new(),
+        failed_chunks: Vec::new(),
+        events: Vec::new(),
+        ..status()
+    };
+    let page = text(&calm);
+    assert_eq!(
+        page.lines()
+            .filter(|line| !line.is_empty() && !line.starts_with(' '))
+            .collect::<Vec<_>>(),
+        ["track-seconds  backfilling  on main", "stages", "processes",]
+    );
+}
+
+#[test]
+fn the_object_keeps_its_field_names() {
+    let value = serde_json::to_value(status()).unwrap();
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "commands",
+            "events",
+            "failed_chunks",
+            "gates",
+            "job",
+            "mismatches",
+            "pace",
+            "planner",
+            "progress",
+            "quarantined",
+            "signals",
+            "stages",
+            "waits",
+            "workers"
+        ]
+    );
+}

@@ -1,0 +1,14 @@
+//! PostgreSQL 12 and later (block ranges from 14).
+
+pub mod catalog;
+pub mod error;
+pub mod expression;
+pub mod fingerprint;
+pub mod ident;
+pub mod identity;
+pub mod privileges;
+pub mod replica_lag;
+pub mod session;
+pub mod triggers;
+
+pub use error::Error;

@@ -1,0 +1,236 @@
+//! What each role still lacks, with the statement that grants it, before anything is touched.
+//!
+//! The question is put to the server on each role's own connection, so that memberships and inherited grants
+//! count as they will when the work runs. Batches name the leaf partitions themselves, so the data role needs its
+//! privileges on each of them: a grant on the root does not reach there.
+
+use sqlx::postgres::PgConnection;
+
+use super::catalog;
+use super::error::Error;
+use super::ident;
+use crate::catalog::TableName;
+use crate::sql;
+
+/// The roles of a target, by what they are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// DDL and triggers (`admin_url`).
+    Owner,
+    /// Batches (`url`).
+    Data,
+    /// Signals (`monitor_url`).
+    Monitor,
+    /// The schema `sluice` (`ledger_url`).
+    Ledger,
+}
+
+/// A privilege that a role needs and does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingPrivilege {
+    /// Which of the target's roles.
+    pub role: Role,
+    /// Its name in the database.
+    pub user: String,
+    /// What is missing, for people: "UPDATE on "music"."track"".
+    pub what: String,
+    /// What to paste.
+    pub grant_sql: String,
+}
+
+/// What `role` lacks for work on `tables`, asked on that role's connection. For the owner the ledger may or may not exist yet.
+///
+/// # Errors
+/// What the server said, or a name that cannot be quoted.
+pub async fn missing(
+    conn: &mut PgConnection,
+    role: Role,
+    tables: &[TableName],
+) -> Result<Vec<MissingPrivilege>, Error> {
+    let user = sql::scalar::<String>("/* sluice:engine.who */ SELECT current_user::text")
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(Error::query("ask for the current role"))?;
+    let mut needs = match role {
+        Role::Owner => {
+            let mut needs = vec![temporary(conn).await?];
+            for table in tables {
+                needs.extend(owner_needs(table)?);
+            }
+            needs.extend(ledger_use(conn).await?);
+            needs
+        }
+        Role::Data => {
+            let mut needs = vec![temporary(conn).await?];
+            for table in tables {
+                needs.extend(data_needs(conn, table).await?);
+            }
+            needs
+        }
+        Role::Monitor => vec![Need {
+            what: "membership in pg_monitor (without it, replica lag cannot be read)".into(),
+            holds: "pg_has_role('pg_monitor', 'USAGE')".into(),
+            grant: "GRANT pg_monitor TO {role}".into(),
+        }],
+        Role::Ledger => vec![ledger_need(conn).await?],
+    };
+    keep_missing(&mut *conn, &mut needs).await?;
+    let quoted = ident::quote(&user)?;
+    Ok(needs
+        .into_iter()
+        .map(|need| MissingPrivilege {
+            role,
+            user: user.clone(),
+            what: need.what,
+            grant_sql: need.grant.replace("{role}", &quoted),
+        })
+        .collect())
+}
+
+/// Something a role needs.
+struct Need {
+    what: String,
+    /// Boolean SQL.
+    holds: String,
+    /// The statement; `{role}` stands for the role.
+    grant: String,
+}
+
+fn on_table(privilege: &str, table: &TableName) -> Result<Need, Error> {
+    let name = ident::table(table)?;
+    Ok(Need {
+        what: format!("{privilege} on {name}"),
+        holds: format!("has_table_privilege({}, '{privilege}')", ident::literal(&name)),
+        grant: format!("GRANT {privilege} ON {name} TO {{role}}"),
+    })
+}
+
+fn on_schema(privilege: &str, schema: &str) -> Result<Need, Error> {
+    let quoted = ident::quote(schema)?;
+    Ok(Need {
+        what: format!("{privilege} on schema {quoted}"),
+        holds: format!("has_schema_privilege({}, '{privilege}')", ident::literal(schema)),
+        grant: format!("GRANT {privilege} ON SCHEMA {quoted} TO {{role}}"),
+    })
+}
+
+async fn temporary(conn: &mut PgConnection) -> Result<Need, Error> {
+    let database = current_database(conn).await?;
+    Ok(Need {
+        what: "TEMPORARY on the database (expressions are checked on a temporary table)".into(),
+        holds: "has_database_privilege(current_database(), 'TEMPORARY')".into(),
+        grant: format!(
+            "GRANT TEMPORARY ON DATABASE {} TO {{role}}",
+            ident::quote(&database)?
+        ),
+    })
+}
+
+async fn current_database(conn: &mut PgConnection) -> Result<String, Error> {
+    sql::scalar("/* sluice:engine.database */ SELECT current_database()::text")
+        .fetch_one(conn)
+        .await
+        .map_err(Error::query("ask for the current database"))
+}
+
+fn owner_needs(table: &TableName) -> Result<Vec<Need>, Error> {
+    let name = ident::table(table)?;
+    Ok(vec![
+        on_schema("USAGE", &table.schema)?,
+        // CREATE INDEX asks for it.
+        on_schema("CREATE", &table.schema)?,
+        Need {
+            what: format!("ownership of {name} (ALTER TABLE and CREATE TRIGGER need it)"),
+            holds: format!(
+                "(SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c \
+                 WHERE c.oid = {}::regclass)",
+                ident::literal(&name)
+            ),
+            grant: format!("ALTER TABLE {name} OWNER TO {{role}}; -- or grant the owning role to {{role}}"),
+        },
+    ])
+}
+
+/// The trigger functions live in the ledger's schema and write to its quarantine with their owner's rights.
+async fn ledger_use(conn: &mut PgConnection) -> Result<Vec<Need>, Error> {
+    if !schema_exists(conn).await? {
+        return Ok(Vec::new());
+    }
+    let quarantine = TableName {
+        schema: "sluice".into(),
+        name: "quarantine".into(),
+    };
+    let mut needs = vec![on_schema("USAGE", "sluice")?, on_schema("CREATE", "sluice")?];
+    if catalog::oid(conn, &quarantine).await?.is_some() {
+        needs.push(on_table("INSERT", &quarantine)?);
+    }
+    Ok(needs)
+}
+
+async fn data_needs(conn: &mut PgConnection, table: &TableName) -> Result<Vec<Need>, Error> {
+    let mut needs = vec![
+        on_schema("USAGE", &table.schema)?,
+        on_table("SELECT", table)?,
+        on_table("UPDATE", table)?,
+    ];
+    for leaf in catalog::leaves(conn, table).await? {
+        if leaf.name != *table {
+            needs.push(on_schema("USAGE", &leaf.name.schema)?);
+            needs.push(on_table("SELECT", &leaf.name)?);
+            needs.push(on_table("UPDATE", &leaf.name)?);
+        }
+    }
+    needs.dedup_by(|a, b| a.grant == b.grant);
+    Ok(needs)
+}
+
+async fn ledger_need(conn: &mut PgConnection) -> Result<Need, Error> {
+    if schema_exists(conn).await? {
+        return Ok(Need {
+            what: "ownership of schema \"sluice\"".into(),
+            holds: "(SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'sluice')"
+                .into(),
+            grant: "ALTER SCHEMA \"sluice\" OWNER TO {role}".into(),
+        });
+    }
+    let database = current_database(conn).await?;
+    Ok(Need {
+        what: "CREATE on the database (the ledger's schema \"sluice\" is made there)".into(),
+        holds: "has_database_privilege(current_database(), 'CREATE')".into(),
+        grant: format!(
+            "GRANT CREATE ON DATABASE {} TO {{role}}",
+            ident::quote(&database)?
+        ),
+    })
+}
+
+async fn schema_exists(conn: &mut PgConnection) -> Result<bool, Error> {
+    const SQL: &str = "/* sluice:engine.ledger_schema */ \
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'sluice')";
+    sql::scalar(SQL)
+        .fetch_one(conn)
+        .await
+        .map_err(Error::query("look for the schema sluice"))
+}
+
+/// Drops what the role has already. One statement a need: a missing USAGE on a schema would fail the name lookup of all others.
+async fn keep_missing(conn: &mut PgConnection, needs: &mut Vec<Need>) -> Result<(), Error> {
+    let mut kept = Vec::new();
+    for need in needs.drain(..) {
+        let asked =
+            sql::scalar::<Option<bool>>(format!("/* sluice:engine.privilege */ SELECT {}", need.holds))
+                .fetch_one(&mut *conn)
+                .await;
+        let holds = match asked {
+            Ok(holds) => holds.unwrap_or(false),
+            // No USAGE on the schema: the table cannot even be named, so the privilege is of no use.
+            Err(e) if super::error::classify(&e) == super::error::Class::Permission => false,
+            Err(e) => return Err(Error::query(format!("ask for {}", need.what))(e)),
+        };
+        if !holds {
+            kept.push(need);
+        }
+    }
+    *needs = kept;
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Sessions: how Sluice connects, what every batch sets before it touches a row, and how a lost
+//! backend is proven gone.
+//!
+//! Two routes exist. A *direct* connection keeps session state. A *pooled* one may go through PgBouncer in
+//! transaction mode, where the next transaction may meet another server: no prepared statement outlives
+//! its transaction, no startup option is sent, every setting is `SET LOCAL` ([`set_local`]).
+//!
+//! What breaks it: work that leaves text output (dates, floats) to the session's taste. A value computed from a
+//! date's text would then differ between the trigger, the fill and the check, and a sweep would never end.
+//! So one list, [`PINNED`], fixes those settings for all three.
+
+mod backend;
+
+pub use backend::{Backend, Terminated, backend, terminate_backend};
+
+use std::time::Duration;
+
+use proto::JobId;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::error::{Class, Error, classify};
+use super::ident::{self, IdentError};
+use crate::sql;
+
+/// Settings that change what an expression yields or how its text looks; the same in every batch, every
+/// check and every trigger function.
+///
+/// The `lc_*` settings are left alone: only functions that are not immutable read them, and those are refused.
+pub const PINNED: [(&str, &str); 6] = [
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("standard_conforming_strings", "on"),
+];
+
+/// How long establishing a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What lies between Sluice and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Nothing: session state lasts.
+    Direct,
+    /// Maybe a transaction-pooling PgBouncer: nothing may outlive a transaction.
+    Pooled,
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// Shown in `pg_stat_activity`, such as `sluice backfiller-1`.
+    pub application_name: String,
+    /// Most connections at a time.
+    pub max_connections: u32,
+    /// What lies between.
+    pub route: Route,
+}
+
+/// Why there is no connection. Never holds the password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be read.
+    #[error(
+        "the database URL cannot be read; it should look like postgres://user:password@host:5432/database"
+    )]
+    Url(#[source] sqlx::Error),
+    /// Nobody answered, or the server said no.
+    #[error(
+        "could not connect to PostgreSQL at {at}; check that it runs there, accepts this user, and is reachable from here"
+    )]
+    Refused {
+        /// `host:port, database "d", user "u"`.
+        at: String,
+        /// What the driver or the server said.
+        source: sqlx::Error,
+    },
+    /// Nobody answered in time.
+    #[error("no answer from PostgreSQL at {at} within {seconds} s; check host, port and firewall")]
+    Silent {
+        /// `host:port, database "d", user "u"`.
+        at: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+}
+
+impl ConnectError {
+    /// What it means for a retry.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Url(_) => Class::Permanent,
+            Self::Refused { source, .. } => classify(source),
+            Self::Silent { .. } => Class::Transient,
+        }
+    }
+}
+
+/// One connection, outside any pool.
+///
+/// # Errors
+/// [`ConnectError`], which names host, port, database and user, never the password.
+pub async fn connect(url: &SecretString, options: &SessionOptions) -> Result<PgConnection, ConnectError> {
+    establish(&parse(url, options)?).await
+}
+
+/// A pool. One connection is made at once, so that a wrong URL is told now and in its own words: the pool itself would
+/// hide a refused connection behind its acquire timeout.
+///
+/// # Errors
+/// [`ConnectError`], which names host, port, database and user, never the password.
+pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Result<PgPool, ConnectError> {
+    let parsed = parse(url, options)?;
+    let probe = establish(&parsed).await?;
+    if let Err(error) = probe.close().await {
+        tracing::debug!(%error, "closing the first connection failed; the pool opens its own");
+    }
+    let mut pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(CONNECT_TIMEOUT);
+    if options.route == Route::Direct {
+        pool = pool.after_connect(|conn, _| Box::pin(keep_alive(conn)));
+    }
+    Ok(pool.connect_lazy_with(parsed))
+}
+
+/// Lets the server notice within half a minute that this process is gone, and drop its locks.
+async fn keep_alive(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let text = "/* sluice:session.keep_alive */ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4";
+    sql::execute_script(conn, text).await.map(|_| ())
+}
+
+fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
+    let parsed: PgConnectOptions = url.expose_secret().parse().map_err(ConnectError::Url)?;
+    let parsed = parsed
+        .application_name(&options.application_name)
+        // PgBouncer refuses this startup parameter unless told otherwise; `set_local` sets it.
+        .extra_float_digits(None)
+        .disable_statement_logging();
+    Ok(match options.route {
+        Route::Direct => parsed,
+        Route::Pooled => parsed.statement_cache_capacity(0),
+    })
+}
+
+async fn establish(options: &PgConnectOptions) -> Result<PgConnection, ConnectError> {
+    let at = whereabouts(options);
+    match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(Ok(conn)) => Ok(conn),
+        Ok(Err(source)) => Err(ConnectError::Refused { at, source }),
+        Err(_) => Err(ConnectError::Silent {
+            at,
+            seconds: CONNECT_TIMEOUT.as_secs(),
+        }),
+    }
+}
+
+fn whereabouts(options: &PgConnectOptions) -> String {
+    let user = options.get_username();
+    let database = options.get_database().unwrap_or(user);
+    let host = options.get_socket().map_or_else(
+        || options.get_host().to_owned(),
+        |path| path.display().to_string(),
+    );
+    format!(
+        "{host}:{}, database {database:?}, user {user:?}",
+        options.get_port()
+    )
+}
+
+/// What a batch fixes for its own transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchSettings {
+    /// Longest statement.
+    pub statement_timeout: Duration,
+    /// Longest wait for a lock; below `deadlock_timeout`, so that the application is never the victim.
+    pub lock_timeout: Duration,
+    /// Longest silence inside the transaction: a stopped worker loses its locks after it.
+    pub idle_timeout: Duration,
+    /// The plan's schemas; `pg_temp` is put last.
+    pub search_path: Vec<String>,
+}
+
+/// The statement behind [`set_local`]: one `SELECT` of `set_config(..., true)`.
+///
+/// # Errors
+/// [`IdentError`] for a schema that cannot be quoted.
+pub fn set_local_sql(settings: &BatchSettings) -> Result<String, IdentError> {
+    let milliseconds = |d: Duration| format!("{}ms", d.as_millis());
+    let mut pairs = vec![
+        ("statement_timeout", milliseconds(settings.statement_timeout)),
+        ("lock_timeout", milliseconds(settings.lock_timeout)),
+        (
+            "idle_in_transaction_session_timeout",
+            milliseconds(settings.idle_timeout),
+        ),
+        ("search_path", ident::search_path(&settings.search_path)?),
+        // An error instead of silently hidden rows.
+        ("row_security", "off".to_owned()),
+    ];
+    pairs.extend(PINNED.map(|(name, value)| (name, value.to_owned())));
+    let calls: Vec<_> = pairs
+        .iter()
+        .map(|(name, value)| format!("set_config('{name}', {}, true)", ident::literal(value)))
+        .collect();
+    Ok(format!(
+        "/* sluice:session.set_local */ SELECT {}",
+        calls.join(", ")
+    ))
+}
+
+/// Applies [`BatchSettings`] and [`PINNED`] to the open transaction, in one round trip. Outside a transaction it
+/// has no effect.
+///
+/// # Errors
+/// A schema that cannot be quoted, or what the server said.
+pub async fn set_local(conn: &mut PgConnection, settings: &BatchSettings) -> Result<(), Error> {
+    let text = set_local_sql(settings)?;
+    sql::execute_script(conn, text)
+        .await
+        .map_err(Error::query("set the transaction's settings"))?;
+    Ok(())
+}
+
+/// `text` with a leading comment that names its place and job in `pg_stat_activity`.
+///
+/// `name` is a `noun.verb` such as `backfiller.batch`.
+#[must_use]
+pub fn tag(text: &str, name: &'static str, job: JobId) -> String {
+    format!("/* sluice:{name} job={job} */ {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(schemas: &[&str]) -> BatchSettings {
+        BatchSettings {
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_millis(500),
+            idle_timeout: Duration::from_secs(5),
+            search_path: schemas.iter().map(|s| (*s).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn every_setting_of_a_batch_is_local_to_its_transaction() {
+        let text = set_local_sql(&settings(&["music", "o'dd"])).unwrap();
+        assert_eq!(text.matches("set_config(").count(), 5 + PINNED.len());
+        assert_eq!(text.matches(", true)").count(), 5 + PINNED.len());
+        assert!(
+            text.contains("set_config('lock_timeout', '500ms', true)"),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"set_config('search_path', '"music", "o''dd", "pg_temp"', true)"#),
+            "{text}"
+        );
+        assert!(text.contains("set_config('row_security', 'off', true)"), "{text}");
+    }
+
+    #[test]
+    fn a_connection_error_names_the_place_and_never_the_password() {
+        let url = SecretString::from("postgres://ann:s3cret@db.example:6000/music");
+        let options = SessionOptions {
+            application_name: "sluice test".into(),
+            max_connections: 1,
+            route: Route::Pooled,
+        };
+        let parsed = parse(&url, &options).unwrap();
+        assert_eq!(
+            whereabouts(&parsed),
+            r#"db.example:6000, database "music", user "ann""#
+        );
+    }
+
+    #[test]
+    fn an_unreadable_url_does_not_show_itself() {
+        let url = SecretString::from("postgres://ann:s3cret@db.example:port/music");
+        let options = SessionOptions {
+            application_name: "t".into(),
+            max_connections: 1,
+            route: Route::Direct,
+        };
+        let error = parse(&url, &options).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}

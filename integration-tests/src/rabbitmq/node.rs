@@ -1,0 +1,118 @@
+//! How a node and its port mapper are started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::account::{Account, file, folder};
+use crate::keeper::{Order, Signal};
+use crate::postgres::installed;
+
+/// The four ports of a node.
+#[derive(Debug)]
+pub(super) struct Ports {
+    /// For clients.
+    pub(super) amqp: u16,
+    /// For the management API.
+    pub(super) http: u16,
+    /// For other Erlang nodes, of which there are none.
+    pub(super) dist: u16,
+    /// Of the port mapper.
+    pub(super) epmd: u16,
+}
+
+/// The port mapper, in the foreground.
+pub(super) fn epmd(ports: &Ports, account: Option<Account>) -> anyhow::Result<Order> {
+    Ok(Order {
+        name: "epmd".to_owned(),
+        program: installed("epmd")?,
+        args: ["-port", &ports.epmd.to_string(), "-address", "127.0.0.1"]
+            .map(OsString::from)
+            .into(),
+        env: vec![],
+        folder: folder("epmd", account)?,
+        account,
+        stop: Signal::TERM,
+    })
+}
+
+/// The node. SIGKILL stops it at the end: its folder goes away, so there is nothing to save.
+pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> anyhow::Result<Order> {
+    let folder = folder("rabbitmq", account)?;
+    let at = folder.path();
+    file(
+        &at.join("rabbitmq.conf"),
+        &configuration(ports, password),
+        account,
+    )?;
+    file(&at.join("enabled_plugins"), "[rabbitmq_management].\n", account)?;
+    file(
+        &at.join(".erlang.cookie"),
+        &format!("{:032X}", fastrand::u128(..)),
+        account,
+    )?;
+    Ok(Order {
+        name: "rabbitmq".to_owned(),
+        program: script()?,
+        args: vec![],
+        env: environment(ports, at),
+        folder,
+        account,
+        stop: Signal::KILL,
+    })
+}
+
+fn configuration(ports: &Ports, password: &str) -> String {
+    format!(
+        "listeners.tcp.1 = 127.0.0.1:{}\n\
+         management.tcp.ip = 127.0.0.1\n\
+         management.tcp.port = {}\n\
+         default_user = testbed\n\
+         default_pass = {password}\n\
+         # Queues are counted by tests: no waiting for the usual five seconds.\n\
+         collect_statistics_interval = 500\n\
+         # A full disk is not what these tests are about.\n\
+         disk_free_limit.absolute = 50MB\n\
+         log.console = true\n\
+         log.console.level = info\n\
+         log.file = false\n",
+        ports.amqp, ports.http
+    )
+}
+
+/// Everything that would otherwise come from the system's configuration, or be shared with another node.
+fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
+    let inside = |name: &str| folder.join(name).into_os_string();
+    let name = format!("sluice{}x{}@localhost", std::process::id(), ports.amqp);
+    let erlang = "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
+    let pairs: [(&str, OsString); 14] = [
+        ("HOME", folder.into()),
+        ("ERL_EPMD_PORT", ports.epmd.to_string().into()),
+        ("RABBITMQ_NODENAME", name.into()),
+        ("RABBITMQ_DIST_PORT", ports.dist.to_string().into()),
+        ("RABBITMQ_CONF_ENV_FILE", inside("no-such-file")),
+        ("RABBITMQ_CONFIG_FILE", inside("rabbitmq")),
+        ("RABBITMQ_ADVANCED_CONFIG_FILE", inside("advanced")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", inside("enabled_plugins")),
+        ("RABBITMQ_MNESIA_BASE", inside("mnesia")),
+        ("RABBITMQ_FEATURE_FLAGS_FILE", inside("feature_flags")),
+        ("RABBITMQ_LOG_BASE", inside("logs")),
+        ("RABBITMQ_SCHEMA_DIR", inside("schema")),
+        ("RABBITMQ_PID_FILE", inside("pid")),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", erlang.into()),
+    ];
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect()
+}
+
+/// The server's own script: the one in the search path of a Debian system switches users by itself.
+fn script() -> anyhow::Result<PathBuf> {
+    let debian = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
+    if debian.is_file() {
+        return Ok(debian);
+    }
+    installed("rabbitmq-server").context("RabbitMQ is needed")
+}

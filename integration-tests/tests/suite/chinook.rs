@@ -1,0 +1,99 @@
+//! Real input: the Chinook music shop, each of three migrations forward to `verified` and back with `--discard`, by
+//! the built binary as a user types it. Schema and data must be as they were.
+
+use std::path::Path;
+
+use anyhow::Context;
+use testbed::database::{Database, Role};
+use testbed::desk::Desk;
+use testbed::oracle;
+use testbed::postgres::Server;
+use testbed::process::Settings;
+use testbed::tracks::{self, DUMPS};
+
+/// One migration of the shop.
+struct Case {
+    name: &'static str,
+    table: &'static str,
+    /// The `[[change]]`, without its table.
+    change: &'static str,
+    wrong: &'static str,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "track-seconds",
+        table: "track",
+        change: "kind = \"add_column\"\ncolumn = \"seconds\"\ntype = \"integer\"\nup = \"milliseconds / 1000\"\n\
+                 down = \"seconds * 1000\"\nreplaces = \"milliseconds\"\n",
+        wrong: "seconds IS DISTINCT FROM milliseconds / 1000",
+    },
+    Case {
+        name: "fax-to-fax-number",
+        table: "customer",
+        change: "kind = \"rename_column\"\nfrom = \"fax\"\nto = \"fax_number\"\n",
+        wrong: "fax_number IS DISTINCT FROM fax",
+    },
+    Case {
+        name: "lower-email",
+        table: "customer",
+        change: "kind = \"add_column\"\ncolumn = \"email_lower\"\ntype = \"varchar(60)\"\nup = \"lower(email)\"\n",
+        wrong: "email_lower IS DISTINCT FROM lower(email)",
+    },
+];
+
+#[tokio::test]
+async fn milliseconds_become_seconds_and_back() -> anyhow::Result<()> {
+    there_and_back(&CASES[0]).await
+}
+
+#[tokio::test]
+async fn fax_becomes_fax_number_and_back() -> anyhow::Result<()> {
+    there_and_back(&CASES[1]).await
+}
+
+#[tokio::test]
+async fn emails_are_lower_cased_and_back() -> anyhow::Result<()> {
+    there_and_back(&CASES[2]).await
+}
+
+/// The runner says that the group is skipped without the folder; by hand, each test says so.
+async fn there_and_back(case: &Case) -> anyhow::Result<()> {
+    let Some(dump) = tracks::dump() else {
+        eprintln!("SKIPPED {}: {DUMPS} is not set to a folder with Chinook_PostgreSql.sql", case.name);
+        return Ok(());
+    };
+    let database = shop(&dump).await?;
+    let (schema, rows) = (database.schema_dump().await?, rows(&database, case.table).await?);
+    let desk = Desk::new(&Settings::of(&database))?;
+    let text = format!("name = \"{}\"\n\n[[change]]\ntable = \"{}\"\n{}", case.name, case.table, case.change);
+    let spec = desk.write("spec.toml", &text)?;
+
+    desk.ok(&["run", &spec, "--target", "main", "--as", "tester", "--report", "report.json"]).await?;
+    let report: serde_json::Value = serde_json::from_str(&desk.read("report.json")?)?;
+    assert_eq!(report["state"], "verified", "{report:#}");
+    let count = i64::try_from(rows.lines().count())?;
+    assert_eq!(report["rows"]["total"], count, "{report:#}");
+    assert_eq!(report["rows"]["mismatched"], 0, "{report:#}");
+    let mut conn = database.superuser().await?;
+    assert_eq!(oracle::mismatched(&mut conn, case.table, case.wrong).await?, 0);
+
+    desk.ok(&["rollback", case.name, "--discard", "--target", "main", "--as", "tester"]).await?;
+    assert_eq!(database.schema_dump().await?, schema, "the schema is not as it was");
+    assert_eq!(self::rows(&database, case.table).await?, rows, "the rows are not as they were");
+    Ok(())
+}
+
+/// The shop with the documented roles. The dump belongs to the owner.
+async fn shop(dump: &Path) -> anyhow::Result<Database<'static>> {
+    let database = Database::new(Server::shared().await?).await?;
+    database.load(Role::Owner, dump).await?;
+    database.grant_data_privileges(&["track", "customer"]).await?;
+    Ok(database)
+}
+
+/// Every row as text, one a line, in a fixed order.
+async fn rows(database: &Database<'_>, table: &str) -> anyhow::Result<String> {
+    let query = format!("SELECT string_agg(to_jsonb(t)::text, E'\\n' ORDER BY to_jsonb(t)::text) FROM {table} AS t");
+    database.value(Role::Owner, &query).await.context("cannot read the rows")
+}

@@ -1,0 +1,63 @@
+//! Separate processes over RabbitMQ: one planner, several backfillers, one verifier, while an application writes
+//! and something dies.
+//!
+//! What is asked at the end is always the same: the job is verified, an oracle that shares no code with Sluice finds
+//! no wrong row, the chunks tile, the ledger's counts are what an audit trigger saw, no write of the application
+//! failed and none is lost.
+
+mod broker;
+mod crashes;
+mod messages;
+mod processes;
+mod scale;
+
+use std::time::Duration;
+
+use testbed::database::{Database, Role};
+use testbed::desk::Desk;
+use testbed::fleet::Fleet;
+use testbed::postgres::Server;
+use testbed::process::Settings;
+use testbed::rabbitmq::Vhost;
+use testbed::tracks::{self, Filling};
+use testbed::traffic::{Load, Traffic};
+use testbed::watch::Watched;
+
+type Outcome = anyhow::Result<()>;
+
+/// A small job takes seconds; what it survives here may cost a lease or two.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Rows of the small tests: about 2,700 sparse blocks, so three chunks.
+const ROWS: u32 = 20_000;
+/// Slow enough that there is something to interrupt.
+const SLOW: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 4000\n";
+
+/// A database with 20,000 tracks, and settings to work on it over a virtual host.
+async fn small<'s>(server: &'s Server, vhost: &Vhost) -> anyhow::Result<(Database<'s>, Settings)> {
+    let database = Database::new(server).await?;
+    tracks::load(&database, ROWS, Filling::Sparse).await?;
+    let settings = Settings::of(&database).over(vhost);
+    Ok((database, settings))
+}
+
+/// Submits the migration of the tracks and gives the job.
+async fn submit<'d>(desk: &Desk, database: &'d Database<'d>, sections: &str) -> anyhow::Result<Watched<'d>> {
+    let spec = desk.write("spec.toml", &tracks::spec("track-seconds", sections))?;
+    let id = desk.ok(&["submit", &spec, "--target", "main", "--as", "tester"]).await?;
+    Watched::new(database, &id)
+}
+
+/// The application.
+async fn traffic(database: &Database<'_>) -> anyhow::Result<Traffic> {
+    Traffic::start(&database.url(Role::App), tracks::traffic(), Load::default()).await
+}
+
+/// The end of every test here.
+async fn assert_settled(job: &Watched<'_>, database: &Database<'_>, traffic: Traffic, fleet: Fleet) -> Outcome {
+    job.until("verified", PATIENCE).await?;
+    let report = traffic.stop().await?;
+    report.assert_no_errors()?;
+    report.assert_all_writes_found(&mut database.superuser().await?).await?;
+    job.settled(tracks::EXPECTED).await?;
+    fleet.dismiss().await
+}

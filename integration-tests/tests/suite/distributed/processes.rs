@@ -1,0 +1,88 @@
+//! A process is killed, or stopped and woken: the ledger knows who may do what.
+
+use std::time::Duration;
+
+use testbed::desk::Desk;
+use testbed::fleet::Fleet;
+use testbed::postgres::Server;
+use testbed::rabbitmq::Broker;
+use testbed::wait;
+
+use super::{Outcome, PATIENCE, SLOW, assert_settled, small, submit, traffic};
+
+#[tokio::test]
+async fn a_killed_planner_issues_the_outstanding_work_again() -> Outcome {
+    let broker = Broker::shared().await?;
+    let vhost = broker.vhost().await?;
+    let (database, settings) = small(Server::shared().await?, &vhost).await?;
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let writes = traffic(&database).await?;
+    let job = submit(&desk, &database, SLOW).await?;
+    job.under_way(1000, PATIENCE).await?;
+    fleet.planner.kill().await?;
+    // What it had sent is gone too: only the ledger is left to start again from.
+    broker.wipe(&vhost).await?;
+    fleet.planner.start_again().await?;
+    assert_settled(&job, &database, writes, fleet).await
+}
+
+/// Traps 19 and 24: a worker that sleeps through its lease wakes up believing that the chunk is still its own.
+#[tokio::test]
+async fn a_worker_that_slept_through_its_lease_commits_nothing_any_more() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let (desk, mut fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
+    let writes = traffic(&database).await?;
+    let job = submit(&desk, &database, "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 1500\n").await?;
+    job.under_way(1000, PATIENCE).await?;
+    fleet.backfillers[0].pause()?;
+    fleet.hire().await?;
+    wait::until("the chunks of the sleeper are taken over", Duration::from_secs(60), async || {
+        let count = "SELECT count(*) > 0 FROM sluice.task
+            WHERE job = $1 AND kind = 'chunk' AND attempt > 1 AND state IN ('leased', 'done')";
+        job.value::<bool>(count).await
+    })
+    .await?;
+    fleet.backfillers[0].resume()?;
+    assert_settled(&job, &database, writes, fleet).await
+}
+
+/// Everything dies at once, as when a machine goes down.
+#[tokio::test]
+async fn an_installation_that_is_killed_whole_goes_on_when_it_is_started_again() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let writes = traffic(&database).await?;
+    let job = submit(&desk, &database, SLOW).await?;
+    job.under_way(1000, PATIENCE).await?;
+    for service in fleet.all() {
+        service.kill().await?;
+    }
+    for service in fleet.all() {
+        service.start_again().await?;
+    }
+    assert_settled(&job, &database, writes, fleet).await
+}
+
+#[tokio::test]
+async fn a_second_planner_takes_over_from_a_frozen_one() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let writes = traffic(&database).await?;
+    let job = submit(&desk, &database, SLOW).await?;
+    job.under_way(1000, PATIENCE).await?;
+    let holder = "SELECT holder FROM sluice.lease WHERE name = 'planner' AND until > clock_timestamp() AND $1::uuid IS NOT NULL";
+    let first: String = job.value(holder).await?;
+    fleet.planner.pause()?;
+    let second = testbed::process::Sluice::start(&["planner"], &settings).await?;
+    wait::until("the other planner holds the lease", Duration::from_secs(30), async || {
+        job.value::<String>(holder).await.map(|now| now != first)
+    })
+    .await?;
+    fleet.planner.resume()?;
+    assert_settled(&job, &database, writes, fleet).await?;
+    assert_eq!(second.terminate().await?, "exit status: 0");
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Every test of the whole, in one binary: it links once, and its tests share one server of a kind.
+//!
+//! A module here is a group; `cargo xtask test` runs them one after the other and prints the time of each.
+
+mod bus;
+mod chinook;
+mod cli;
+mod distributed;
+mod engine;
+mod ledger;
+mod services;
+mod pitfalls;
+mod stages;
+mod testbed;
+mod workspace;

@@ -1,0 +1,131 @@
+//! What can go wrong between us and the ledger.
+
+use proto::{ChunkId, JobId};
+
+use crate::job::UnknownName;
+
+/// An error of the ledger. [`Error::is_transient`] says whether trying again can help.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A statement failed.
+    #[error("ledger statement {statement} failed")]
+    Statement {
+        /// The statement's tag.
+        statement: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Somebody else changed the job between our read and our write.
+    #[error("job {job} was changed by somebody else; read it again")]
+    Conflict {
+        /// The job.
+        job: JobId,
+    },
+    /// The lease on a chunk was lost: another attempt owns it now. The transaction must be rolled back.
+    #[error("the lease on chunk {chunk} is no longer ours")]
+    LeaseLost {
+        /// The chunk.
+        chunk: ChunkId,
+    },
+    /// There is no such job.
+    #[error("there is no job {wanted} in this ledger; `sluice status` lists the jobs")]
+    NoSuchJob {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Another unfinished job works on the same table.
+    #[error(
+        "table {table} already has an unfinished job, {other}; finish it, or take it back with `sluice rollback {other}`, then submit again"
+    )]
+    TableBusy {
+        /// The table.
+        table: String,
+        /// The job that has it.
+        other: JobId,
+    },
+    /// A stage would start before the one before it has ended (invariant 4).
+    #[error("stage {stage} of job {job} may not start: an earlier stage has not met its exit condition")]
+    StageOrder {
+        /// The job.
+        job: JobId,
+        /// The stage.
+        stage: &'static str,
+    },
+    /// The ledger's format is newer than this build can write.
+    #[error("the ledger has format {found}, this build writes up to {known}; upgrade sluice")]
+    TooNew {
+        /// The ledger's format.
+        found: i32,
+        /// Ours.
+        known: i32,
+    },
+    /// The ledger was made on another server or database: this is a restored copy or a clone.
+    #[error("this ledger was made elsewhere ({why}): a copy is read-only until it is adopted")]
+    Clone {
+        /// What differs.
+        why: String,
+    },
+    /// A publication FOR ALL TABLES would publish the ledger too.
+    #[error(
+        "publication {} is FOR ALL TABLES: it would publish sluice's own tables, and a subscriber that lacks them stops; \
+         create them there first and name the publication in the target's `acknowledge_publications`",
+        publications.join(", ")
+    )]
+    PublishesEverything {
+        /// Their names.
+        publications: Vec<String>,
+    },
+    /// A ledger is needed and there is none.
+    #[error("there is no ledger in this database; a job creates it (`sluice run` or a planner)")]
+    Absent,
+    /// Somebody else is creating or upgrading the ledger for too long.
+    #[error("another process has been upgrading the ledger for {0} s; look for a statement tagged `ledger.migrate`")]
+    MigrationBusy(u64),
+    /// The ledger holds something that this build does not understand.
+    #[error("the ledger holds something that this build cannot read")]
+    Unknown(#[from] UnknownName),
+    /// A stored document cannot be read.
+    #[error("the stored {what} cannot be read by this build")]
+    Document {
+        /// Which document.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The engine failed.
+    #[error("reading the database's identity failed: {0}")]
+    Identity(String),
+}
+
+impl Error {
+    /// Wraps a statement's error; use as `.map_err(Error::of("ledger.tag"))`.
+    pub fn of(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Statement { statement, source }
+    }
+
+    /// Trying again later can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Statement { source, .. } => !matches!(
+                engine::postgres::error::classify(source),
+                engine::postgres::error::Class::Permanent
+                    | engine::postgres::error::Class::Permission
+                    | engine::postgres::error::Class::Data
+            ),
+            Self::Conflict { .. } | Self::LeaseLost { .. } | Self::MigrationBusy(_) => true,
+            Self::NoSuchJob { .. }
+            | Self::TableBusy { .. }
+            | Self::StageOrder { .. }
+            | Self::TooNew { .. }
+            | Self::Clone { .. }
+            | Self::PublishesEverything { .. }
+            | Self::Absent
+            | Self::Unknown(_)
+            | Self::Document { .. }
+            | Self::Identity(_) => false,
+        }
+    }
+}

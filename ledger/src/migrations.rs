@@ -1,0 +1,131 @@
+//! The ledger's own migrations: embedded, append-only, additive, each in one transaction.
+//!
+//! The lock that keeps two migrators apart is a try-lock that is polled: a session that *waits* in
+//! `pg_advisory_lock` holds a snapshot, and a CREATE INDEX CONCURRENTLY elsewhere then ends in
+//! "deadlock detected" (PITFALLS 20).
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use shared::clock::Clock;
+use sqlx::{Connection, PgConnection};
+
+use crate::error::Error;
+
+/// Format of the ledger after the last migration below.
+pub const FORMAT: i32 = 1;
+
+/// How long another migrator is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Advisory lock key of the migrator (two 32-bit halves of "sluice").
+const LOCK: i64 = 0x736c_7569_6365;
+
+struct Migration {
+    version: i32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") }];
+
+/// Brings the ledger to [`FORMAT`].
+///
+/// # Errors
+/// [`Error::TooNew`] if the ledger is newer, [`Error::MigrationBusy`] if another migrator does not end.
+pub async fn apply(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
+    lock(conn, clock).await?;
+    let outcome = apply_locked(conn).await;
+    sqlx::query("/* ledger.migrate_unlock */ SELECT pg_advisory_unlock($1)")
+        .bind(LOCK)
+        .execute(&mut *conn)
+        .await
+        .map_err(Error::of("ledger.migrate_unlock"))?;
+    outcome
+}
+
+async fn lock(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
+    let begun = clock.monotonic();
+    loop {
+        let got: bool = sqlx::query_scalar("/* ledger.migrate */ SELECT pg_try_advisory_lock($1)")
+            .bind(LOCK)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(Error::of("ledger.migrate"))?;
+        if got {
+            return Ok(());
+        }
+        if clock.monotonic().saturating_sub(begun) > PATIENCE {
+            return Err(Error::MigrationBusy(PATIENCE.as_secs()));
+        }
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn apply_locked(conn: &mut PgConnection) -> Result<(), Error> {
+    let known = applied(conn).await?;
+    if let Some(newest) = known.iter().max().filter(|v| **v > FORMAT) {
+        return Err(Error::TooNew { found: *newest, known: FORMAT });
+    }
+    for migration in MIGRATIONS.iter().filter(|m| !known.contains(&m.version)) {
+        let mut tx = conn.begin().await.map_err(Error::of("ledger.migrate"))?;
+        engine::sql::execute_script(&mut tx, migration.sql).await.map_err(Error::of("ledger.migrate"))?;
+        sqlx::query("/* ledger.migrate_record */ INSERT INTO sluice.migration (version, name, checksum) VALUES ($1, $2, $3)")
+            .bind(migration.version)
+            .bind(migration.name)
+            .bind(checksum(migration.sql))
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::of("ledger.migrate_record"))?;
+        tx.commit().await.map_err(Error::of("ledger.migrate"))?;
+    }
+    Ok(())
+}
+
+/// Versions that were applied; none if there is no ledger.
+pub(crate) async fn applied(conn: &mut PgConnection) -> Result<Vec<i32>, Error> {
+    let exists: bool =
+        sqlx::query_scalar("/* ledger.exists */ SELECT to_regclass('sluice.migration') IS NOT NULL")
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(Error::of("ledger.exists"))?;
+    if !exists {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("/* ledger.versions */ SELECT version FROM sluice.migration ORDER BY version")
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(Error::of("ledger.versions"))
+}
+
+fn checksum(sql: &str) -> String {
+    Sha256::digest(sql.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps_and_end_at_the_format() {
+        let versions: Vec<i32> = MIGRATIONS.iter().map(|m| m.version).collect();
+        assert_eq!(versions, (1..=FORMAT).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn migrations_only_add() {
+        for migration in MIGRATIONS {
+            let sql = migration.sql.to_uppercase();
+            for word in ["DROP ", "RENAME ", "TRUNCATE ", "DELETE ", "ALTER COLUMN"] {
+                assert!(!sql.contains(word), "migration {} contains {word}", migration.version);
+            }
+        }
+    }
+
+    #[test]
+    fn a_released_migration_never_changes() {
+        // Written down when 0001 was first released; a new migration gets a new number instead.
+        assert_eq!(MIGRATIONS[0].name, "foundation");
+    }
+}

@@ -1,0 +1,195 @@
+//! Signals in, pace out: what the verifier samples and what the planner then allows each job.
+
+use std::time::Duration;
+
+use proto::JobId;
+use sqlx::{PgConnection, Row};
+
+use crate::error::Error;
+use crate::open::Ledger;
+
+/// A reading of one signal from one source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    /// Which: `replica_lag`.
+    pub name: String,
+    /// From where: the replica's `application_name`.
+    pub source: String,
+    /// The reading, in `unit`; None with a problem: unreadable, so stop.
+    pub value: Option<f64>,
+    /// `seconds`.
+    pub unit: String,
+    /// Why there is no value.
+    pub problem: Option<String>,
+    /// Work stops without it.
+    pub required: bool,
+    /// How old the reading is, by the database's clock; ignored when writing.
+    pub age: Duration,
+}
+
+/// What the planner allows a job now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Work may be done.
+    pub go: bool,
+    /// Which signal stops it, its value and its limit; or who paused it.
+    pub reason: Option<String>,
+    /// Chunks in flight.
+    pub max_parallel: u32,
+    /// Each lease's share of the budget, rows a second. Shares sum to the budget.
+    pub rows_per_second: Option<u64>,
+}
+
+/// Name of the signal that says how far behind a replica is, in seconds.
+pub const REPLICA_LAG: &str = "replica_lag";
+
+/// Name of the signal that says that somebody samples at all; written with every batch of readings,
+/// an empty one too. Without it a dead verifier beside a database without replicas would look like "all is well".
+pub const SAMPLER: &str = "sampler";
+
+impl Ledger {
+    /// Writes readings; sources of that name that are no longer read are marked, not removed, while they are required.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn write_signals(&self, signals: &[Signal]) -> Result<(), Error> {
+        let alive = Signal {
+            name: SAMPLER.to_owned(),
+            source: "verifier".to_owned(),
+            value: Some(0.0),
+            unit: "seconds".to_owned(),
+            problem: None,
+            required: true,
+            age: Duration::ZERO,
+        };
+        for signal in signals.iter().chain([&alive]) {
+            sqlx::query(
+                "/* ledger.signal_write */
+                INSERT INTO sluice.signal AS s (name, source, value, unit, problem, required, sampled_at)
+                VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+                ON CONFLICT (name, source) DO UPDATE
+                SET value = excluded.value,
+                    unit = excluded.unit,
+                    problem = excluded.problem,
+                    required = excluded.required,
+                    sampled_at = excluded.sampled_at",
+            )
+            .bind(&signal.name)
+            .bind(&signal.source)
+            .bind(signal.value)
+            .bind(&signal.unit)
+            .bind(&signal.problem)
+            .bind(signal.required)
+            .execute(&self.pool)
+            .await
+            .map_err(Error::of("ledger.signal_write"))?;
+        }
+        Ok(())
+    }
+
+    /// Every signal with its age.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn signals(&self) -> Result<Vec<Signal>, Error> {
+        let rows = sqlx::query(
+            "/* ledger.signals */
+            SELECT name, source, value, unit, problem, required,
+                extract(epoch FROM clock_timestamp() - sampled_at)::double precision AS age
+            FROM sluice.signal
+            ORDER BY name, source",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.signals"))?;
+        rows.iter()
+            .map(|row| {
+                let age: f64 = row.try_get("age")?;
+                Ok(Signal {
+                    name: row.try_get("name")?,
+                    source: row.try_get("source")?,
+                    value: row.try_get("value")?,
+                    unit: row.try_get("unit")?,
+                    problem: row.try_get("problem")?,
+                    required: row.try_get("required")?,
+                    age: Duration::from_secs_f64(age.max(0.0)),
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::of("ledger.signals"))
+    }
+
+    /// The pace of a job as it stands, with the time it was stopped by signals so far.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn pace(&self, job: JobId) -> Result<Option<(Pace, Duration)>, Error> {
+        let row = sqlx::query(
+            "/* ledger.pace */
+            SELECT go, reason, max_parallel, rows_per_second,
+                stopped_ms + coalesce(extract(epoch FROM clock_timestamp() - stopped_at) * 1000, 0)::bigint AS stopped_ms
+            FROM sluice.throttle
+            WHERE job = $1",
+        )
+        .bind(job.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(Error::of("ledger.pace"))?;
+        row.map(|row| {
+            let stopped: i64 = row.try_get("stopped_ms")?;
+            Ok((
+                Pace {
+                    go: row.try_get("go")?,
+                    reason: row.try_get("reason")?,
+                    max_parallel: row.try_get::<i32, _>("max_parallel")?.unsigned_abs(),
+                    rows_per_second: row.try_get::<Option<i64>, _>("rows_per_second")?.map(i64::unsigned_abs),
+                },
+                Duration::from_millis(stopped.unsigned_abs()),
+            ))
+        })
+        .transpose()
+        .map_err(Error::of("ledger.pace"))
+    }
+}
+
+/// Why a job is not writing: only what a signal stops counts as throttled time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopKind {
+    /// A signal is over its limit, stale or unreadable.
+    Signal,
+    /// A person or the job's own state.
+    Other,
+}
+
+/// Writes the pace of a job. Called at every tick: its age is the planner's heartbeat for workers.
+///
+/// # Errors
+/// What the database says.
+pub async fn set(conn: &mut PgConnection, job: JobId, pace: &Pace, stop: StopKind) -> Result<(), Error> {
+    sqlx::query(
+        "/* ledger.pace_set */
+        INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, stopped_at)
+        VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END)
+        ON CONFLICT (job) DO UPDATE
+        SET go = excluded.go,
+            reason = excluded.reason,
+            max_parallel = excluded.max_parallel,
+            rows_per_second = excluded.rows_per_second,
+            beat_at = clock_timestamp(),
+            stopped_ms = t.stopped_ms + CASE
+                WHEN t.stopped_at IS NOT NULL AND NOT $6
+                THEN (extract(epoch FROM clock_timestamp() - t.stopped_at) * 1000)::bigint
+                ELSE 0 END,
+            stopped_at = CASE WHEN $6 THEN coalesce(t.stopped_at, clock_timestamp()) END",
+    )
+    .bind(job.0)
+    .bind(pace.go)
+    .bind(&pace.reason)
+    .bind(pace.max_parallel as i32)
+    .bind(pace.rows_per_second.map(|r| r as i64))
+    .bind(!pace.go && stop == StopKind::Signal)
+    .execute(conn)
+    .await
+    .map_err(Error::of("ledger.pace_set"))?;
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! The plan: everything a job may ever execute, decided before anything is touched.
+//!
+//! A plan is immutable and known by its hash. The roles that execute it know nothing of change
+//! kinds: a [`Step`] is SQL text with the question that tells whether it already happened, a
+//! [`Fill`] is the SQL that makes a row right and the question whether it is wrong. A newer binary
+//! never re-derives other SQL than what is already installed, because it never derives any.
+
+use std::time::Duration;
+
+use engine::catalog::{EngineKind, TableName};
+use proto::PlanHash;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::job::JobState;
+
+/// Version of the plan document; a reader refuses one that is newer.
+pub const FORMAT: u32 = 1;
+
+/// What a spec compiles to for one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The spec's `name`.
+    pub name: String,
+    /// The kind of database it was compiled for.
+    pub engine: EngineKind,
+    /// Ten hexadecimal digits: objects are called `sluice_<tag>_<n>`. Derived from the spec and the tables' names.
+    pub tag: String,
+    /// The spec, as JSON with every default filled in.
+    pub spec: serde_json::Value,
+    /// The schemas that expressions are pinned to, in order.
+    pub search_path: Vec<String>,
+    /// The tables it touches.
+    pub tables: Vec<PlannedTable>,
+    /// Statements forward and back, in the order of execution within each phase.
+    pub steps: Vec<Step>,
+    /// What to fill, one entry a table.
+    pub fills: Vec<Fill>,
+    /// What its reader should know before approving.
+    pub notices: Vec<Notice>,
+    /// Where the job waits for a named approval, by the phase that it guards.
+    pub gates: Vec<Gate>,
+    /// The load budget.
+    pub budget: Budget,
+    /// The state in which the job ends for now.
+    pub last_state: JobState,
+}
+
+/// A table the plan touches, with what it relies on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTable {
+    /// The root table.
+    pub name: TableName,
+    /// Primary key columns; empty if there is none (rows are then named by ctid in reports).
+    pub key: Vec<String>,
+    /// Columns (with their types) that must stay as they are: the old side, and the new one once it exists.
+    pub relies_on: Vec<ReliedColumn>,
+    /// Names of the triggers that we install on it.
+    pub triggers: Vec<String>,
+}
+
+/// A column that must stay as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReliedColumn {
+    /// Column.
+    pub name: String,
+    /// `format_type` of it.
+    pub type_name: String,
+    /// It exists only once `expand` is done.
+    pub added: bool,
+}
+
+/// When a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Additive objects and the triggers; stage `expand`.
+    Expand,
+    /// What needs every row to be filled (VALIDATE, NOT NULL, unique indexes); the end of stage `backfill`.
+    Finish,
+    /// Takes the triggers, and what would hurt without them, away again; keeps added objects.
+    Rollback,
+    /// Takes added objects away: with `rollback --discard`.
+    Discard,
+}
+
+impl Phase {
+    /// The name that task ids and the ledger use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Finish => "finish",
+            Self::Rollback => "rollback",
+            Self::Discard => "discard",
+        }
+    }
+}
+
+/// How a step is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepMode {
+    /// All statements in one transaction with a short lock timeout, retried with jitter.
+    Short,
+    /// One statement outside a transaction, without lock timeout, watched (CREATE INDEX CONCURRENTLY, VALIDATE).
+    Watched,
+}
+
+/// One step of a phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Number within the plan, from 0.
+    pub id: u32,
+    /// When.
+    pub phase: Phase,
+    /// For people: "add column track.seconds".
+    pub title: String,
+    /// The table it is about, so that one watched operation runs at a time a table.
+    pub table: Option<TableName>,
+    /// How.
+    pub mode: StepMode,
+    /// SQL text, in order.
+    pub statements: Vec<String>,
+    /// A query that answers one boolean: has this step already happened? None for raw SQL without a
+    /// question: the ledger's marker, written in the same transaction, then answers.
+    pub done: Option<String>,
+    /// Statements, each run alone and outside a transaction before a repeated attempt, to clear what a failed one
+    /// left behind (DROP INDEX CONCURRENTLY of an invalid index).
+    pub cleanup: Vec<String>,
+    /// What it locks and risks.
+    pub risk: Risk,
+}
+
+/// What a statement locks and does, as far as it is known without the classifier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Risk {
+    /// Strongest lock on the table, as `pg_locks` names it: `AccessExclusiveLock`; None for no lock or unknown.
+    pub lock: Option<String>,
+    /// The table is rewritten.
+    pub rewrites: bool,
+    /// The table is scanned.
+    pub scans: bool,
+    /// How bad it can be.
+    pub level: RiskLevel,
+    /// Why.
+    pub reason: String,
+}
+
+/// How bad a statement can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RiskLevel {
+    /// Catalog only, no lock that blocks anybody.
+    None,
+    /// A short lock, bounded by the lock timeout.
+    Low,
+    /// Scans or waits, but blocks neither reads nor writes.
+    Medium,
+    /// Blocks for as long as it takes.
+    High,
+    /// Not classified: the highest risk.
+    Unknown,
+}
+
+/// The backfill of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Number within the plan, from 0.
+    pub id: u32,
+    /// Root table.
+    pub table: TableName,
+    /// Quoted alias that the SQL below uses for the row: the root table's own name.
+    pub alias: String,
+    /// `"seconds" = (milliseconds / 1000), ...`
+    pub set: String,
+    /// Boolean SQL over one row: it is not right yet. Never NULL. Compares bytes.
+    pub wrong: String,
+    /// Key columns for reports, as a `jsonb` expression over one row.
+    pub key: String,
+    /// Per column what is found and what is expected, for mismatch reports.
+    pub columns: Vec<FilledColumn>,
+}
+
+/// One column that a fill computes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilledColumn {
+    /// The new column, unquoted.
+    pub column: String,
+    /// Its type with modifier.
+    pub type_name: String,
+    /// The author's expression, new from old.
+    pub up: String,
+}
+
+/// Something the reader of a plan should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Stable code, such as `SL-PREPARED-STAR`.
+    pub code: String,
+    /// What, why it matters, what to do.
+    pub message: String,
+    /// The job waits for an approval because of it.
+    pub needs_approval: bool,
+}
+
+/// A place where the job waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Name, used by `sluice approve JOB --gate NAME`: `expand`, ...
+    pub name: String,
+    /// The phase that may not begin before.
+    pub before: Phase,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+}
+
+/// The load budget and the throttle's limits of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Chunks in flight.
+    pub max_parallel: u32,
+    /// Rows a second over all workers; None: not limited.
+    pub max_rows_per_second: Option<u64>,
+    /// Above this replica lag nothing is written.
+    pub max_replica_lag: Duration,
+    /// A batch aims at this time.
+    pub target_batch: Duration,
+}
+
+impl Plan {
+    /// SHA-256 over the plan's JSON (fields in declaration order, maps sorted): its identity.
+    ///
+    /// # Panics
+    /// Never: every field serialises to JSON.
+    #[must_use]
+    pub fn hash(&self) -> PlanHash {
+        let json = self.to_json();
+        let digest = Sha256::digest(json.as_bytes());
+        PlanHash(digest.iter().map(|b| format!("{b:02x}")).collect())
+    }
+
+    /// The document that is stored and hashed.
+    ///
+    /// # Panics
+    /// Never: every field serialises to JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every field of a plan serialises to JSON")
+    }
+
+    /// The steps of one phase, in order.
+    pub fn steps_of(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |s| s.phase == phase)
+    }
+
+    /// The gate before a phase, if there is one.
+    #[must_use]
+    pub fn gate_before(&self, phase: Phase) -> Option<&Gate> {
+        self.gates.iter().find(|g| g.before == phase)
+    }
+}

@@ -1,0 +1,175 @@
+//! A target with its connections: one pool per database role, and the ledger.
+//!
+//! Roles fall back as the settings say, so that one URL is enough on a laptop and four keep
+//! privileges apart in production.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::postgres::session::{self, ConnectError, Route, SessionOptions};
+use proto::TargetName;
+use shared::clock::Clock;
+use shared::settings::{DatabaseRole, TargetSettings};
+use sqlx::PgPool;
+
+use crate::error::Error as LedgerError;
+use crate::open::{Ledger, Setup};
+
+/// A target, connected.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Name in the configuration.
+    pub name: TargetName,
+    /// The truth.
+    pub ledger: Ledger,
+    /// Reads and writes rows; may go through a transaction-pooling PgBouncer.
+    pub data: PgPool,
+    /// DDL and triggers; direct.
+    pub owner: PgPool,
+    /// Signals; direct.
+    pub monitor: PgPool,
+}
+
+/// How a process presents itself and how many connections it wants.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    /// `application_name`, such as `sluice backfiller-1`.
+    pub application_name: String,
+    /// Connections in the data pool: slots and a spare.
+    pub data_connections: u32,
+}
+
+/// Whether a missing ledger is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Create and upgrade (planners, embedded runs).
+    Create,
+    /// Fail with [`LedgerError::Absent`] (workers, the command line).
+    Fail,
+}
+
+/// Why a target could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A connection could not be made.
+    #[error("target {target}: the {role} connection failed")]
+    Connect {
+        /// The target.
+        target: TargetName,
+        /// Which role's URL.
+        role: &'static str,
+        /// Why.
+        #[source]
+        source: ConnectError,
+    },
+    /// The ledger could not be opened.
+    #[error("target {target}: the ledger cannot be opened")]
+    Ledger {
+        /// The target.
+        target: TargetName,
+        /// Why.
+        #[source]
+        source: LedgerError,
+    },
+}
+
+impl Error {
+    /// Trying again later can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } => source.class().is_retryable(),
+            Self::Ledger { source, .. } => source.is_transient(),
+        }
+    }
+}
+
+impl Target {
+    /// Connects every role and opens the ledger.
+    ///
+    /// # Errors
+    /// [`Error`], naming the target and the role.
+    pub async fn connect(
+        name: TargetName,
+        settings: &TargetSettings,
+        presence: &Presence,
+        missing: Missing,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let open = |role: DatabaseRole, label: &'static str, max_connections: u32, route: Route| {
+            let options =
+                SessionOptions { application_name: presence.application_name.clone(), max_connections, route };
+            let url = settings.url_for(role).clone();
+            let target = name.clone();
+            async move {
+                session::connect_pool(&url, &options)
+                    .await
+                    .map_err(|source| Error::Connect { target, role: label, source })
+            }
+        };
+        let ledger_pool = open(DatabaseRole::Ledger, "ledger", 6, Route::Direct).await?;
+        let data = open(DatabaseRole::Data, "data", presence.data_connections, Route::Pooled).await?;
+        let owner = open(DatabaseRole::Owner, "owner", 3, Route::Direct).await?;
+        let monitor = open(DatabaseRole::Monitor, "monitor", 2, Route::Direct).await?;
+        let failed = |source| Error::Ledger { target: name.clone(), source };
+        let ledger = match missing {
+            Missing::Fail => Ledger::open(ledger_pool, name.clone()).await,
+            Missing::Create => {
+                let setup = Setup {
+                    owner: Some(user_of(&owner).await.map_err(failed)?),
+                    data: Some(user_of(&data).await.map_err(failed)?),
+                    monitor: Some(user_of(&monitor).await.map_err(failed)?),
+                    acknowledged_publications: settings.acknowledge_publications.clone(),
+                };
+                Ledger::create_or_open(ledger_pool, name.clone(), &setup, clock).await
+            }
+        }
+        .map_err(failed)?;
+        Ok(Self { name, ledger, data, owner, monitor })
+    }
+
+    /// Connects as a worker does, which comes up in any order with the database and the planner: while nobody
+    /// answers or no planner has made a ledger yet, it waits, and tells `waiting` why.
+    ///
+    /// # Errors
+    /// [`Error`] for what waiting cannot mend: a wrong password, a copied ledger, a ledger too new.
+    pub async fn connect_when_there(
+        name: TargetName,
+        settings: &TargetSettings,
+        presence: &Presence,
+        clock: &Arc<dyn Clock>,
+        waiting: impl Fn(String) + Send,
+    ) -> Result<Self, Error> {
+        loop {
+            let error = match Self::connect(name.clone(), settings, presence, Missing::Fail, clock).await {
+                Ok(target) => return Ok(target),
+                Err(error) => error,
+            };
+            if !error.may_pass() {
+                return Err(error);
+            }
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            waiting(format!("{error}: {cause}"));
+            clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// How often [`Target::connect_when_there`] looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// Whether waiting can mend it, for somebody who does not make ledgers.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Ledger { source: LedgerError::Absent, .. })
+    }
+}
+
+async fn user_of(pool: &PgPool) -> Result<String, LedgerError> {
+    sqlx::query_scalar("/* ledger.current_user */ SELECT current_user::text")
+        .persistent(false)
+        .fetch_one(pool)
+        .await
+        .map_err(LedgerError::of("ledger.current_user"))
+}

@@ -1,0 +1,187 @@
+//! Puts the steps of a plan in order.
+//!
+//! Forward: columns and raw SQL in the order of the spec, then one mirror a table, then carried
+//! constraints that are not valid; once every row is filled, what needs all of them. Back: carried constraints
+//! and unique indexes go with the mirror, in one transaction and before it, because without the mirror
+//! they would judge the application's writes by a column that nobody keeps right (a stale foreign key would
+//! even cascade deletes). What is left costs nothing and goes with `--discard`.
+
+mod back;
+mod forward;
+mod step;
+
+use engine::postgres::expression;
+use engine::postgres::ident::{self, IdentError, literal, quote};
+use engine::postgres::triggers::{self, Mirror, MirrorSql};
+use ledger::job::JobState;
+use ledger::plan::{Budget, FORMAT, Fill, FilledColumn, Gate, Phase, Plan, PlannedTable};
+
+use super::draft::{Draft, TableDraft};
+use crate::spec::{Code, Fault};
+use step::Steps;
+
+/// What a batch aims at: short enough that a waiting application does not notice.
+const TARGET_BATCH: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// The plan, unless there are faults.
+pub(super) fn plan(mut draft: Draft<'_>) -> Result<Plan, Vec<Fault>> {
+    if draft.faults.is_empty() {
+        match assembled(&draft) {
+            Ok(plan) => return Ok(plan),
+            Err(error) => draft.fault(0, "table", Code::Value, error.to_string()),
+        }
+    }
+    draft.faults.sort_by_key(|fault| fault.line);
+    draft.faults.dedup();
+    Err(draft.faults)
+}
+
+/// What a name or a mirror that cannot be written as SQL says.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Ident(#[from] IdentError),
+    #[error(transparent)]
+    Mirror(#[from] triggers::Error),
+}
+
+fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
+    let mirrors: Vec<Option<MirrorSql>> = draft
+        .tables
+        .iter()
+        .map(|table| {
+            if table.pairs.is_empty() {
+                Ok(None)
+            } else {
+                mirror(draft, table).map(Some)
+            }
+        })
+        .collect::<Result<_, _>>()?;
+    let steps = steps(draft, &mirrors)?;
+    let fills = draft.tables.iter().filter(|t| !t.pairs.is_empty()).enumerate();
+    Ok(Plan {
+        format: FORMAT,
+        name: draft.spec.name.clone(),
+        engine: draft.catalog.engine,
+        tag: draft.tag.clone(),
+        spec: draft.spec.canonical(),
+        search_path: draft.catalog.search_path.clone(),
+        tables: draft.tables.iter().map(planned).collect(),
+        steps: steps.0,
+        fills: fills
+            .map(|(id, table)| fill(id, table))
+            .collect::<Result<_, _>>()?,
+        notices: draft.notices.clone(),
+        gates: gates(draft),
+        budget: budget(draft),
+        last_state: JobState::Verified,
+    })
+}
+
+/// Every step, in the order of execution within its phase.
+fn steps(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Result<Steps, IdentError> {
+    let mut steps = Steps::default();
+    forward::expand(draft, mirrors, &mut steps)?;
+    for table in &draft.tables {
+        forward::finish(table, &mut steps)?;
+    }
+    for (table, mirror) in draft.tables.iter().zip(mirrors) {
+        if let Some(mirror) = mirror {
+            back::rollback(table, mirror, &mut steps)?;
+        }
+    }
+    back::discard(draft, &mut steps)?;
+    Ok(steps)
+}
+
+fn mirror(draft: &Draft<'_>, table: &TableDraft<'_>) -> Result<MirrorSql, Error> {
+    Ok(triggers::compile(&Mirror {
+        table: table.table.name.clone(),
+        function: table.function.clone(),
+        trigger: table.trigger.clone(),
+        key: table.table.primary_key().to_vec(),
+        search_path: draft.catalog.search_path.clone(),
+        pairs: table.ordered_pairs(),
+    })?)
+}
+
+fn fill(id: usize, table: &TableDraft<'_>) -> Result<Fill, Error> {
+    let alias = quote(&table.table.name.name)?;
+    let pairs = table.ordered_pairs();
+    let mut set = Vec::new();
+    let mut wrong = Vec::new();
+    for pair in &pairs {
+        set.push(expression::set_sql(&pair.new, &pair.up)?);
+        wrong.push(expression::wrong_sql(&pair.new, &pair.new_type, &pair.up)?);
+    }
+    Ok(Fill {
+        id: u32::try_from(id).expect("a plan has fewer than four billion fills"),
+        table: table.table.name.clone(),
+        key: key(table, &alias)?,
+        alias,
+        set: set.join(", "),
+        wrong: wrong.join(" OR "),
+        columns: pairs
+            .into_iter()
+            .map(|pair| FilledColumn {
+                column: pair.new,
+                type_name: pair.new_type,
+                up: pair.up,
+            })
+            .collect(),
+    })
+}
+
+/// The row's primary key as JSON; its place in the file if it has none.
+fn key(table: &TableDraft<'_>, alias: &str) -> Result<String, IdentError> {
+    let columns = table.table.primary_key();
+    if columns.is_empty() {
+        return Ok(format!(
+            "pg_catalog.jsonb_build_object('ctid', {alias}.ctid::text)"
+        ));
+    }
+    let pairs: Result<Vec<String>, IdentError> = columns
+        .iter()
+        .map(|name| Ok(format!("{}, {alias}.{}", literal(name), ident::quote(name)?)))
+        .collect();
+    Ok(format!("pg_catalog.jsonb_build_object({})", pairs?.join(", ")))
+}
+
+fn planned(table: &TableDraft<'_>) -> PlannedTable {
+    PlannedTable {
+        name: table.table.name.clone(),
+        key: table.table.primary_key().to_vec(),
+        relies_on: table.relies_on.clone(),
+        triggers: if table.trigger.is_empty() {
+            Vec::new()
+        } else {
+            vec![table.trigger.clone()]
+        },
+    }
+}
+
+fn budget(draft: &Draft<'_>) -> Budget {
+    Budget {
+        max_parallel: draft.spec.backfill.max_parallel,
+        max_rows_per_second: draft.spec.backfill.max_rows_per_second,
+        max_replica_lag: draft.spec.throttle.max_replica_lag,
+        target_batch: TARGET_BATCH,
+    }
+}
+
+fn gates(draft: &Draft<'_>) -> Vec<Gate> {
+    let named = draft
+        .notices
+        .iter()
+        .filter(|n| n.needs_approval)
+        .map(|n| format!("{}: {}", n.code, n.message));
+    let reasons: Vec<String> = draft.reasons.iter().cloned().chain(named).collect();
+    if reasons.is_empty() {
+        return Vec::new();
+    }
+    vec![Gate {
+        name: "expand".to_owned(),
+        before: Phase::Expand,
+        reasons,
+    }]
+}

@@ -1,0 +1,94 @@
+//! One step of a plan: its number, how it runs, what it risks.
+
+use classifier::Generated;
+use engine::catalog::TableName;
+use ledger::plan::{Phase, Risk, RiskLevel, Step, StepMode};
+
+use crate::compile::draft::RawStep;
+
+/// Steps with their numbers.
+#[derive(Default)]
+pub(super) struct Steps(pub(super) Vec<Step>);
+
+/// What a step is about, before it has a number.
+pub(super) struct NewStep<'a> {
+    pub(super) phase: Phase,
+    pub(super) table: Option<&'a TableName>,
+    pub(super) what: Generated,
+    pub(super) title: String,
+    pub(super) statements: Vec<String>,
+    pub(super) done: Option<String>,
+}
+
+impl Steps {
+    /// A step of what we generate; how it runs follows from what it locks.
+    pub(super) fn push(&mut self, step: NewStep<'_>) -> &mut Step {
+        let risk = risk(step.what);
+        let mode = if risk.level == RiskLevel::Medium {
+            StepMode::Watched
+        } else {
+            StepMode::Short
+        };
+        let id = u32::try_from(self.0.len()).expect("a plan has fewer than four billion steps");
+        self.0.push(Step {
+            id,
+            phase: step.phase,
+            title: step.title,
+            table: step.table.cloned(),
+            mode,
+            statements: step.statements,
+            done: step.done,
+            cleanup: Vec::new(),
+            risk,
+        });
+        self.0.last_mut().expect("a step was just added")
+    }
+}
+
+fn risk(what: Generated) -> Risk {
+    let label = classifier::label(what);
+    Risk {
+        lock: label.lock.map(|lock| lock.as_str().to_owned()),
+        rewrites: label.rewrites,
+        scans: label.scans,
+        level: match label.level {
+            classifier::Level::None => RiskLevel::None,
+            classifier::Level::Low => RiskLevel::Low,
+            classifier::Level::Medium => RiskLevel::Medium,
+            classifier::Level::High => RiskLevel::High,
+            classifier::Level::Unknown => RiskLevel::Unknown,
+        },
+        reason: label.reason.to_owned(),
+    }
+}
+
+/// Raw SQL, forward or back; nothing where there is no way back.
+pub(super) fn raw_step(steps: &mut Steps, raw: &RawStep, phase: Phase) {
+    let back = phase == Phase::Discard;
+    let statements = if back {
+        raw.undo.clone()
+    } else {
+        Some(raw.run.clone())
+    };
+    let Some(statements) = statements else { return };
+    let question = raw.done.as_ref().map(|done| {
+        if back {
+            format!("SELECT NOT COALESCE(({done}), false)")
+        } else {
+            format!("SELECT COALESCE(({done}), false)")
+        }
+    });
+    let step = steps.push(NewStep {
+        phase,
+        table: raw.table.as_ref(),
+        what: Generated::Raw,
+        title: if back {
+            format!("undo: {}", raw.title)
+        } else {
+            raw.title.clone()
+        },
+        statements,
+        done: question,
+    });
+    step.mode = raw.mode;
+}

@@ -1,0 +1,244 @@
+//! What each command does in each state. A command is always answered: applied, or refused with what to do instead.
+
+use std::time::Duration;
+
+use ledger::commands::{Answer, Command, Pending, Tune};
+use ledger::job::{JobState, Stage};
+
+use super::{Effect, Facts, HoldCause, Next};
+
+type Reply = Result<String, String>;
+
+impl Next<'_> {
+    pub(super) fn command(&mut self, pending: &Pending, facts: &Facts) {
+        let reply = match &pending.command {
+            Command::Approve { gate } => self.approve(gate.as_deref(), &pending.actor, facts),
+            Command::Pause => self.pause(&pending.actor),
+            Command::Resume => self.resume(),
+            Command::Abort => self.abort(&pending.actor),
+            Command::Rollback { discard } => self.rollback(*discard),
+            Command::Tune(tune) => self.tune(tune),
+            Command::Verify => self.verify(),
+            Command::Repair => self.repair(),
+        };
+        let (answer, kind) = match reply {
+            Ok(text) => (Answer::Applied(text), "command.applied"),
+            Err(text) => (Answer::Refused(text), "command.refused"),
+        };
+        let detail = serde_json::json!({ "command": pending.command, "answer": answer_text(&answer) });
+        self.effects.push(Effect::Audit {
+            actor: pending.actor.clone(),
+            kind,
+            detail,
+        });
+        self.effects.push(Effect::Answer(pending.id, answer));
+    }
+
+    fn approve(&mut self, gate: Option<&str>, actor: &str, facts: &Facts) -> Reply {
+        let closed: Vec<&str> = self
+            .plan
+            .gates
+            .iter()
+            .map(|g| g.name.as_str())
+            .filter(|name| !facts.approvals.contains(*name))
+            .collect();
+        let wanted = match gate {
+            Some(name) if self.plan.gates.iter().any(|g| g.name == name) => name.to_owned(),
+            Some(name) => {
+                let known: Vec<&str> = self.plan.gates.iter().map(|g| g.name.as_str()).collect();
+                return Err(format!("the plan has no gate `{name}`; it has: {}", list(&known)));
+            }
+            None => match closed.first() {
+                Some(first) => (*first).to_owned(),
+                None => return Err("no gate of this job waits for an approval".to_owned()),
+            },
+        };
+        if self.machine.state.is_final() {
+            return Err(format!(
+                "the job is {}; there is nothing left to approve",
+                self.machine.state
+            ));
+        }
+        self.effects.push(Effect::Approve {
+            gate: wanted.clone(),
+            actor: actor.to_owned(),
+        });
+        Ok(format!("gate `{wanted}` is open, approved by {actor}"))
+    }
+
+    fn pause(&mut self, actor: &str) -> Reply {
+        match self.machine.state {
+            JobState::Paused => Ok("the job is paused already".to_owned()),
+            JobState::Done | JobState::RolledBack | JobState::Failed | JobState::Aborted => Err(format!(
+                "the job is {}; there is nothing to pause",
+                self.machine.state
+            )),
+            JobState::Held => {
+                Err("the job is held already: nothing is written; `sluice status` says why".to_owned())
+            }
+            state => {
+                self.machine.resume_to = Some(state);
+                self.machine.state = JobState::Paused;
+                self.machine.waiting = Some(format!("paused by {actor}; `sluice resume` goes on"));
+                Ok("paused; mirroring goes on".to_owned())
+            }
+        }
+    }
+
+    fn resume(&mut self) -> Reply {
+        let Some(to) = self.machine.resume_to else {
+            return Err(format!("the job is {}; it is not stopped", self.machine.state));
+        };
+        match self.machine.hold.as_ref().map(|h| h.cause) {
+            Some(HoldCause::Verification) => Err(
+                "a failed verification stays failed until somebody looks again: `sluice repair` writes the rows that \
+                 were found wrong, `sluice verify` checks again"
+                    .to_owned(),
+            ),
+            Some(HoldCause::Drift) => {
+                // Our objects are looked at step by step (and put back), then every row is swept and checked again.
+                self.machine.round += 1;
+                self.machine.check_round += 1;
+                self.effects.push(Effect::CancelOutstanding);
+                self.effects.push(Effect::ForgetFindings);
+                self.effects.push(Effect::StartStage(Stage::Expand));
+                self.enter(JobState::Expanding);
+                Ok("resumed: our objects are put back, then a new sweep begins".to_owned())
+            }
+            Some(HoldCause::Step | HoldCause::Data) | None => {
+                self.effects.push(Effect::RequeueFailed);
+                self.enter(to);
+                Ok(format!("resumed at {to}"))
+            }
+        }
+    }
+
+    fn abort(&mut self, actor: &str) -> Reply {
+        match self.machine.state {
+            JobState::Done | JobState::RolledBack => {
+                Err(format!("the job is {}; it has ended", self.machine.state))
+            }
+            JobState::RollingBack => Err("the job is on its way back; `sluice pause` stops it".to_owned()),
+            JobState::Aborted => Ok("the job is aborted already".to_owned()),
+            state => {
+                if self.machine.resume_to.is_none() {
+                    self.machine.resume_to = Some(state);
+                }
+                self.machine.state = JobState::Aborted;
+                self.machine.waiting = Some(format!(
+                    "aborted by {actor}; writes are still mirrored, until `sluice rollback` (or `sluice resume`)"
+                ));
+                Ok("aborted; nothing was torn down: `sluice rollback` does that".to_owned())
+            }
+        }
+    }
+
+    fn rollback(&mut self, discard: bool) -> Reply {
+        match self.machine.state {
+            JobState::Contracted | JobState::Watching | JobState::Done => Err(format!(
+                "the job is {}: what the contract dropped is gone, and there is no way back; the approval said so",
+                self.machine.state
+            )),
+            JobState::RollingBack if self.machine.rollback.is_some_and(|r| r.discard || !discard) => {
+                Ok("the job is on its way back already".to_owned())
+            }
+            JobState::RolledBack if self.machine.rollback.is_some_and(|r| r.discard) => {
+                Err("the job is rolled back, and what it had added is gone already".to_owned())
+            }
+            JobState::RolledBack if !discard => {
+                Err("the job is rolled back already; `--discard` takes what it had added away too".to_owned())
+            }
+            _ => {
+                self.begin_rollback(discard);
+                Ok(if discard {
+                    "rolling back to the schema it started from"
+                } else {
+                    "rolling back"
+                }
+                .to_owned())
+            }
+        }
+    }
+
+    fn tune(&mut self, tune: &Tune) -> Reply {
+        if self.machine.state.is_final() {
+            return Err(format!(
+                "the job is {}; there is nothing to tune",
+                self.machine.state
+            ));
+        }
+        if tune.max_parallel == Some(0) {
+            return Err(
+                "max_parallel is 0; it must be at least 1 (`sluice pause` stops the work)".to_owned(),
+            );
+        }
+        let budget = &mut self.machine.budget;
+        if let Some(parallel) = tune.max_parallel {
+            budget.max_parallel = parallel;
+        }
+        if let Some(rows) = tune.max_rows_per_second {
+            budget.max_rows_per_second = Some(rows).filter(|r| *r > 0);
+        }
+        if let Some(lag) = tune.max_replica_lag_ms {
+            budget.max_replica_lag = Duration::from_millis(lag);
+        }
+        let rows = budget
+            .max_rows_per_second
+            .map_or("unlimited".to_owned(), |r| r.to_string());
+        Ok(format!(
+            "budget: {} chunks in flight, {rows} rows/s, replica lag up to {:?}",
+            budget.max_parallel, budget.max_replica_lag
+        ))
+    }
+
+    /// A new round of checking, from `verified` or from a failed verification.
+    fn verify(&mut self) -> Reply {
+        self.may_look_again()?;
+        self.machine.check_round += 1;
+        self.effects.push(Effect::ForgetFindings);
+        self.effects.push(Effect::RequeueFailed);
+        self.effects.push(Effect::StartStage(Stage::Backfill));
+        self.enter(JobState::Backfilling);
+        Ok("every row is checked again".to_owned())
+    }
+
+    fn repair(&mut self) -> Reply {
+        self.may_look_again()?;
+        self.machine.check_round += 1;
+        self.begin_repairs();
+        self.effects.push(Effect::ForgetFindings);
+        self.effects.push(Effect::StartStage(Stage::Backfill));
+        self.enter(JobState::Backfilling);
+        Ok("the rows that were found wrong are written again, then every row is checked".to_owned())
+    }
+
+    fn may_look_again(&self) -> Result<(), String> {
+        let failed = self
+            .machine
+            .hold
+            .as_ref()
+            .is_some_and(|h| h.cause == HoldCause::Verification);
+        if self.machine.state == JobState::Verified || (self.machine.state == JobState::Held && failed) {
+            Ok(())
+        } else {
+            Err(format!(
+                "the job is {}; rows can be checked again once a check has been made (verified, or held by one)",
+                self.machine.state
+            ))
+        }
+    }
+}
+
+fn answer_text(answer: &Answer) -> &str {
+    match answer {
+        Answer::Applied(text) | Answer::Refused(text) => text,
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

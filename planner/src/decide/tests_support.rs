@@ -1,0 +1,76 @@
+//! A small plan for the tests of the pure core.
+
+use std::time::Duration;
+
+use engine::catalog::{EngineKind, TableName};
+use ledger::job::JobState;
+use ledger::plan::{Budget, Fill, Phase, Plan, PlannedTable, Risk, RiskLevel, Step, StepMode};
+
+use super::Machine;
+
+pub(crate) fn plan() -> Plan {
+    let table = TableName {
+        schema: "public".to_owned(),
+        name: "track".to_owned(),
+    };
+    let step = |id: u32, phase: Phase| Step {
+        id,
+        phase,
+        title: format!("step {id}"),
+        table: Some(table.clone()),
+        mode: StepMode::Short,
+        statements: vec!["SELECT 1".to_owned()],
+        done: Some("SELECT true".to_owned()),
+        cleanup: Vec::new(),
+        risk: Risk {
+            lock: None,
+            rewrites: false,
+            scans: false,
+            level: RiskLevel::Low,
+            reason: "a test".to_owned(),
+        },
+    };
+    Plan {
+        format: ledger::plan::FORMAT,
+        name: "test".to_owned(),
+        engine: EngineKind::Postgresql,
+        tag: "0123456789".to_owned(),
+        spec: serde_json::json!({}),
+        search_path: vec!["public".to_owned()],
+        tables: vec![PlannedTable {
+            name: table.clone(),
+            key: vec!["id".to_owned()],
+            relies_on: Vec::new(),
+            triggers: Vec::new(),
+        }],
+        steps: vec![
+            step(0, Phase::Expand),
+            step(1, Phase::Expand),
+            step(2, Phase::Finish),
+            step(3, Phase::Rollback),
+            step(4, Phase::Discard),
+        ],
+        fills: vec![Fill {
+            id: 0,
+            table: table.clone(),
+            alias: "\"track\"".to_owned(),
+            set: String::new(),
+            wrong: "false".to_owned(),
+            key: "'{}'".to_owned(),
+            columns: Vec::new(),
+        }],
+        notices: Vec::new(),
+        gates: Vec::new(),
+        budget: Budget {
+            max_parallel: 4,
+            max_rows_per_second: None,
+            max_replica_lag: Duration::from_secs(5),
+            target_batch: Duration::from_millis(200),
+        },
+        last_state: JobState::Verified,
+    }
+}
+
+pub(crate) fn machine() -> Machine {
+    Machine::new(&plan())
+}

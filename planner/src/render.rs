@@ -1,0 +1,285 @@
+//! A plan as a person reads it: what happens, in order, what it locks, and the way back.
+//!
+//! Pure text, at most 100 columns except where SQL has longer words, so that it reads the same in a
+//! terminal, a pull request and a mail.
+
+use std::fmt::Write as _;
+
+use ledger::plan::{Phase, Plan, Risk, RiskLevel, Step, StepMode};
+
+use crate::spec::keys::written;
+
+/// The widest line.
+const WIDTH: usize = 100;
+
+/// The whole plan. Ends with a line break.
+#[must_use]
+pub fn text(plan: &Plan) -> String {
+    let mut page = Page::default();
+    head(&mut page, plan);
+    for (title, phase) in [
+        ("expand: added before anything is filled", Phase::Expand),
+        ("finish: once every row is filled", Phase::Finish),
+    ] {
+        if phase == Phase::Finish {
+            backfill(&mut page, plan);
+        }
+        steps(&mut page, plan, phase, title);
+    }
+    page.title("then");
+    page.paragraph(
+        2,
+        &format!(
+            "The job ends `{}` and keeps mirroring until it is rolled back.",
+            plan.last_state
+        ),
+    );
+    steps(
+        &mut page,
+        plan,
+        Phase::Rollback,
+        "way back: `sluice rollback` (keeps what was added)",
+    );
+    steps(
+        &mut page,
+        plan,
+        Phase::Discard,
+        "way back: `sluice rollback --discard`, after that",
+    );
+    notices(&mut page, plan);
+    gates(&mut page, plan);
+    budget(&mut page, plan);
+    page.title(&format!("plan {}", plan.hash().0));
+    page.0
+}
+
+fn head(page: &mut Page, plan: &Plan) {
+    page.paragraph(
+        0,
+        &format!(
+            "{}: plan for {} table(s), objects `sluice_{}_*`",
+            plan.name,
+            plan.tables.len(),
+            plan.tag
+        ),
+    );
+    for table in &plan.tables {
+        let key = if table.key.is_empty() {
+            "no primary key".to_owned()
+        } else {
+            format!("key {}", table.key.join(", "))
+        };
+        page.paragraph(
+            2,
+            &format!("table {}.{} ({key})", table.name.schema, table.name.name),
+        );
+        let relied = |added: bool| -> Vec<String> {
+            let columns = table.relies_on.iter().filter(|c| c.added == added);
+            columns.map(|c| format!("{} {}", c.name, c.type_name)).collect()
+        };
+        for (what, columns) in [("relies on", relied(false)), ("adds", relied(true))] {
+            if !columns.is_empty() {
+                page.paragraph(4, &format!("{what} {}", columns.join(", ")));
+            }
+        }
+    }
+}
+
+fn steps(page: &mut Page, plan: &Plan, phase: Phase, title: &str) {
+    if plan.steps_of(phase).next().is_none() {
+        return;
+    }
+    page.title(title);
+    for step in plan.steps_of(phase) {
+        one_step(page, step);
+    }
+}
+
+fn one_step(page: &mut Page, step: &Step) {
+    let mode = match step.mode {
+        StepMode::Short => "short transaction",
+        StepMode::Watched => "no transaction, watched",
+    };
+    page.paragraph(2, &format!("{}. {}", step.id, step.title));
+    page.paragraph(5, &format!("{}, {mode}: {}", risk(&step.risk), step.risk.reason));
+    for statement in &step.statements {
+        page.sql(7, statement);
+    }
+    for cleanup in &step.cleanup {
+        page.paragraph(5, "before another attempt:");
+        page.sql(7, cleanup);
+    }
+    let check = if step.done.is_some() {
+        "checked in the catalog"
+    } else {
+        "marked in the ledger by the same transaction"
+    };
+    page.paragraph(5, &format!("already done? {check}"));
+}
+
+fn risk(risk: &Risk) -> String {
+    let level = match risk.level {
+        RiskLevel::None => "risk none",
+        RiskLevel::Low => "risk low",
+        RiskLevel::Medium => "risk medium",
+        RiskLevel::High => "risk HIGH",
+        RiskLevel::Unknown => "risk UNKNOWN",
+    };
+    let mut parts = vec![level];
+    parts.extend(risk.lock.as_deref());
+    parts.extend(risk.rewrites.then_some("rewrites the table"));
+    parts.extend(risk.scans.then_some("reads every row"));
+    parts.join(", ")
+}
+
+fn backfill(page: &mut Page, plan: &Plan) {
+    if plan.fills.is_empty() {
+        return;
+    }
+    page.title("backfill: short batches under the mirror, repeated until a full pass finds nothing");
+    for fill in &plan.fills {
+        page.paragraph(2, &format!("fill {}.{}", fill.table.schema, fill.table.name));
+        page.sql(7, &format!("SET {}", fill.set));
+        page.sql(7, &format!("WHERE {}", fill.wrong));
+    }
+}
+
+fn notices(page: &mut Page, plan: &Plan) {
+    if plan.notices.is_empty() {
+        return;
+    }
+    page.title("notices");
+    for notice in &plan.notices {
+        let approval = if notice.needs_approval {
+            " (needs an approval)"
+        } else {
+            ""
+        };
+        page.paragraph(2, &format!("{}{approval}", notice.code));
+        page.paragraph(5, &notice.message);
+    }
+}
+
+fn gates(page: &mut Page, plan: &Plan) {
+    page.title("gates");
+    if plan.gates.is_empty() {
+        page.paragraph(2, "none: nothing in this plan waits for an approval");
+    }
+    for gate in &plan.gates {
+        page.paragraph(
+            2,
+            &format!(
+                "`{}` waits for a named approval before {}, because:",
+                gate.name,
+                gate.before.as_str()
+            ),
+        );
+        for reason in &gate.reasons {
+            page.paragraph(5, reason);
+        }
+    }
+}
+
+fn budget(page: &mut Page, plan: &Plan) {
+    let budget = &plan.budget;
+    let rows = budget.max_rows_per_second.map_or_else(
+        || "rows a second not limited".to_owned(),
+        |rows| format!("at most {rows} rows a second"),
+    );
+    page.title("budget");
+    page.paragraph(
+        2,
+        &format!(
+            "at most {} chunk(s) in flight, {rows}, batches of about {}; nothing is written while a replica is more than {} behind",
+            budget.max_parallel,
+            written(budget.target_batch),
+            written(budget.max_replica_lag)
+        ),
+    );
+}
+
+/// Text that grows line by line.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn title(&mut self, title: &str) {
+        let _ = writeln!(self.0, "\n{title}");
+    }
+
+    /// Words, broken at the width and indented alike.
+    fn paragraph(&mut self, indent: usize, text: &str) {
+        for line in broken(text, WIDTH - indent) {
+            let _ = writeln!(self.0, "{:indent$}{line}", "");
+        }
+    }
+
+    /// SQL: its own lines stay, and long ones go on with two more columns.
+    fn sql(&mut self, indent: usize, text: &str) {
+        for line in text.trim_matches('\n').lines() {
+            let own = line.len() - line.trim_start().len();
+            let mut room = indent + own;
+            for piece in broken_sql(line.trim(), WIDTH.saturating_sub(room + 2)) {
+                let _ = writeln!(self.0, "{:room$}{piece}", "");
+                room = indent + own + 2;
+            }
+        }
+    }
+}
+
+/// Lines no wider than `width`, broken between words.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The same, but never inside quotes, where a space counts.
+fn broken_sql(text: &str, width: usize) -> Vec<String> {
+    let mut words: Vec<String> = vec![String::new()];
+    let mut quote = None;
+    for c in text.chars() {
+        match (quote, c) {
+            (None, ' ') => {
+                words.push(String::new());
+                continue;
+            }
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None | Some(_), _) => {}
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_never_inside_quotes() {
+        assert_eq!(broken("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(broken_sql("a = 'x y z' AND b", 5), ["a =", "'x y z'", "AND b"]);
+    }
+}

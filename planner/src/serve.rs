@@ -1,0 +1,108 @@
+//! The planner as a service: settings in, exit code out. Shared by its own binary and by `sluice planner`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ledger::Target;
+use ledger::target::{Missing, Presence};
+use proto::TargetName;
+use shared::bus;
+use shared::clock::{Clock, SystemClock};
+use shared::service::{Ended, Service, Shutdown};
+use shared::settings::{Settings, TargetSettings};
+use shared::telemetry;
+
+use crate::compile::Acknowledged;
+use crate::start::{Context, start};
+
+/// Between two attempts to reach a target.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+/// What keeps the service from starting.
+pub async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    let metrics = telemetry::init(&settings.telemetry).context("telemetry could not be set up")?;
+    let clock: Arc<dyn Clock> = SystemClock::shared();
+    let name = format!("planner-{}", std::process::id());
+    let bus = bus::open(&settings.bus, &name, clock.clone())?;
+    let service = Service {
+        name: "planner",
+        settings: settings.service.clone(),
+        readiness: bus.readiness(),
+        metrics,
+        clock: clock.clone(),
+    };
+    let bound = service.bind().await?;
+    let shutdown = Shutdown::new();
+    let work = work(settings, bus.clone(), clock, shutdown.clone(), name);
+    let ended = bound.run(shutdown, work).await?;
+    bus.close().await;
+    match ended {
+        Ended::Finished(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+        Ended::Aborted => Ok(ExitCode::FAILURE),
+    }
+}
+
+async fn work(
+    settings: Settings,
+    bus: Arc<dyn bus::Bus>,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    name: String,
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !settings.targets.is_empty(),
+        "no [targets.NAME] is configured; a planner needs at least one"
+    );
+    let mut targets = Vec::new();
+    for (target_name, target) in &settings.targets {
+        let connected = tokio::select! {
+            () = shutdown.stopping.cancelled() => return Ok(()),
+            connected = connect(target_name, target, &name, &clock) => connected?,
+        };
+        let publications = target.acknowledge_publications.iter().cloned().collect();
+        targets.push((
+            connected,
+            Acknowledged {
+                publications,
+                ..Acknowledged::default()
+            },
+        ));
+    }
+    let context = Context {
+        targets,
+        bus,
+        clock,
+        shutdown,
+        name,
+        tick: settings.planner.tick,
+    };
+    Ok(start(context).await?)
+}
+
+/// Waits for a target that is away; gives up on one that says no.
+async fn connect(
+    name: &TargetName,
+    settings: &TargetSettings,
+    planner: &str,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Target> {
+    let presence = Presence {
+        application_name: format!("sluice {planner}"),
+        data_connections: 4,
+    };
+    loop {
+        match Target::connect(name.clone(), settings, &presence, Missing::Create, clock).await {
+            Ok(target) => return Ok(target),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(target = %name, error = %crate::shell::chain(&error), "target is away; trying again");
+                clock.sleep(RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

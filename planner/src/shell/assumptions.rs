@@ -1,0 +1,123 @@
+//! Are our objects and the columns the plan relies on still there? (invariant 10, PITFALLS 28)
+//!
+//! Looked at once the triggers are in place: at the gate into the backfill, after a chunk saw another
+//! fingerprint, and every two seconds while the job rests on its triggers. The questions are the plan's own: each expand
+//! step says with its `done` query whether what it made is still there and ours.
+
+use std::time::Duration;
+
+use ledger::plan::Phase;
+use ledger::{JobState, Plan};
+use proto::JobId;
+
+use super::{Error, TargetPlanner};
+
+/// How often a job that rests on its triggers is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The last look at a job.
+#[derive(Clone, Debug)]
+pub(super) struct Looked {
+    at: Duration,
+    drift: Option<String>,
+}
+
+pub(super) async fn look(
+    planner: &mut TargetPlanner,
+    job: JobId,
+    plan: &Plan,
+    state: JobState,
+    drifted: bool,
+) -> Result<Option<String>, Error> {
+    if !matches!(
+        state,
+        JobState::DualWriting | JobState::Backfilling | JobState::Verified
+    ) {
+        planner.looked.remove(&job);
+        return Ok(None);
+    }
+    let now = planner.clock.monotonic();
+    let fresh = planner
+        .looked
+        .get(&job)
+        .filter(|l| now.saturating_sub(l.at) < EVERY);
+    if let Some(looked) = fresh
+        && !drifted
+        && state != JobState::DualWriting
+    {
+        return Ok(looked.drift.clone());
+    }
+    let drift = match columns(planner, plan).await? {
+        Some(drift) => Some(drift),
+        None => objects(planner, plan).await?,
+    };
+    planner.looked.insert(
+        job,
+        Looked {
+            at: now,
+            drift: drift.clone(),
+        },
+    );
+    Ok(drift)
+}
+
+/// The columns that the plan relies on, with their types.
+async fn columns(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>, Error> {
+    let names: Vec<_> = plan.tables.iter().map(|t| t.name.clone()).collect();
+    let mut conn = acquire(planner).await?;
+    let catalog = engine::postgres::catalog::read(&mut conn, &names)
+        .await
+        .map_err(planner.engine_error())?;
+    for planned in &plan.tables {
+        let name = format!("{}.{}", planned.name.schema, planned.name.name);
+        let Some(table) = catalog.table(&planned.name) else {
+            return Ok(Some(format!("table {name} is gone")));
+        };
+        for relied in &planned.relies_on {
+            match table.column(&relied.name) {
+                None => return Ok(Some(format!("column {name}.{} is gone", relied.name))),
+                Some(column) if column.type_name != relied.type_name => {
+                    return Ok(Some(format!(
+                        "column {name}.{} has type {}, the plan was made for {}",
+                        relied.name, column.type_name, relied.type_name
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What the expand steps made.
+async fn objects(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>, Error> {
+    let mut conn = acquire(planner).await?;
+    for step in plan.steps_of(Phase::Expand) {
+        let Some(question) = &step.done else { continue };
+        let holds: Option<bool> = engine::sql::scalar(question.clone())
+            .fetch_optional(&mut *conn)
+            .await
+            .map_err(engine::postgres::error::Error::query(format!(
+                "ask whether \"{}\" still holds",
+                step.title
+            )))
+            .map_err(planner.engine_error())?
+            .flatten();
+        if holds != Some(true) {
+            return Ok(Some(format!("\"{}\" does not hold any more", step.title)));
+        }
+    }
+    Ok(None)
+}
+
+async fn acquire(planner: &TargetPlanner) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
+    planner
+        .target
+        .owner
+        .acquire()
+        .await
+        .map_err(engine::postgres::error::Error::query(
+            "connect as the owner role".to_owned(),
+        ))
+        .map_err(planner.engine_error())
+}

@@ -1,0 +1,120 @@
+//! From ledger rows to [`Facts`]: only what the job's state asks about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::jobs::Job;
+use ledger::plan::Phase;
+use ledger::{JobState, Plan};
+use proto::{JobId, TaskId};
+
+use super::{Error, TargetPlanner, assumptions};
+use crate::decide::{Facts, FillFacts, Machine};
+
+pub(super) async fn load(
+    planner: &mut TargetPlanner,
+    job: &Job,
+    plan: &Plan,
+    machine: &Machine,
+) -> Result<Facts, Error> {
+    let ledger = planner.target.ledger.clone();
+    let error = || planner.ledger_error();
+    let approvals: BTreeSet<String> = ledger
+        .approvals(job.id)
+        .await
+        .map_err(error())?
+        .into_iter()
+        .map(|(gate, _)| gate)
+        .collect();
+    let leased = ledger.leased_tasks(job.id).await.map_err(error())?;
+    let steps = step_states(planner, job.id, plan, machine).await?;
+    let mut fills = Vec::new();
+    let sweeps = matches!(machine.state, JobState::Backfilling);
+    for fill in &plan.fills {
+        fills.push(if sweeps {
+            fill_facts(planner, job.id, fill.id, machine).await?
+        } else {
+            FillFacts::default()
+        });
+    }
+    let drifted = fills.iter().any(|f| {
+        f.sweep
+            .failed
+            .iter()
+            .any(|c| c.failure.class == ledger::tasks::FailureClass::Drift)
+    });
+    let drift = assumptions::look(planner, job.id, plan, machine.state, drifted).await?;
+    Ok(Facts {
+        approvals,
+        steps,
+        leased,
+        fills,
+        drift,
+    })
+}
+
+async fn step_states(
+    planner: &TargetPlanner,
+    job: JobId,
+    plan: &Plan,
+    machine: &Machine,
+) -> Result<BTreeMap<u32, ledger::steps::TaskState>, Error> {
+    let ids: BTreeMap<TaskId, u32> = plan
+        .steps
+        .iter()
+        .map(|s| (step_task(job, s.phase, s.id, machine.round), s.id))
+        .collect();
+    let wanted: Vec<TaskId> = ids.keys().copied().collect();
+    let states = planner
+        .target
+        .ledger
+        .task_states(&wanted)
+        .await
+        .map_err(planner.ledger_error())?;
+    Ok(states
+        .into_iter()
+        .filter_map(|(task, state)| ids.get(&task).map(|id| (*id, state)))
+        .collect())
+}
+
+async fn fill_facts(
+    planner: &TargetPlanner,
+    job: JobId,
+    fill: u32,
+    machine: &Machine,
+) -> Result<FillFacts, Error> {
+    let ledger = &planner.target.ledger;
+    let error = || planner.ledger_error();
+    let Some(state) = machine.fills.get(fill as usize) else {
+        return Ok(FillFacts::default());
+    };
+    let check = check_task(job, fill, machine.check_round);
+    Ok(FillFacts {
+        leaves: ledger
+            .sweep_leaves(job, fill, state.sweep)
+            .await
+            .map_err(error())?,
+        sweep: ledger
+            .sweep_facts(job, fill, state.sweep)
+            .await
+            .map_err(error())?,
+        verdict: ledger
+            .verdict(job, fill, machine.check_round)
+            .await
+            .map_err(error())?,
+        check: ledger
+            .task_states(&[check])
+            .await
+            .map_err(error())?
+            .remove(&check),
+    })
+}
+
+/// The task of a step in a round.
+pub(super) fn step_task(job: JobId, phase: Phase, step: u32, round: u32) -> TaskId {
+    TaskId::of_step(job, phase.as_str(), step, round)
+}
+
+/// The task of a whole-table check in a round.
+pub(super) fn check_task(job: JobId, fill: u32, round: u32) -> TaskId {
+    TaskId::of_step(job, "check", fill, round)
+}

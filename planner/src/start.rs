@@ -1,0 +1,61 @@
+//! Runs the planner: a shell for every target, and the intake of submitted jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::Target;
+use shared::bus::Bus;
+use shared::clock::Clock;
+use shared::service::Shutdown;
+
+use crate::compile::Acknowledged;
+use crate::shell::{Error, TargetPlanner};
+use crate::submit::Intake;
+
+/// What a planner works with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Its targets, with what their settings acknowledge.
+    pub targets: Vec<(Target, Acknowledged)>,
+    /// Messages.
+    pub bus: Arc<dyn Bus>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// How it ends.
+    pub shutdown: Shutdown,
+    /// How it is called: in leases and heartbeats.
+    pub name: String,
+    /// Time between two looks at the ledger when no event comes.
+    pub tick: Duration,
+}
+
+/// Runs until it is asked to stop.
+///
+/// # Errors
+/// If the bus refuses a subscription for good.
+pub async fn start(context: Context) -> Result<(), Error> {
+    let mut running = tokio::task::JoinSet::new();
+    let intake = Intake::new(&context);
+    running.spawn(intake.run(context.shutdown.clone()));
+    for (target, _) in context.targets {
+        let planner = TargetPlanner::new(
+            target,
+            context.bus.clone(),
+            context.clock.clone(),
+            context.tick,
+            context.name.clone(),
+        );
+        running.spawn(planner.run(context.shutdown.clone()));
+    }
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(done) => done?,
+            Err(panic) => {
+                // A planner that lost a loop must not look alive: the process ends, its lease lapses, another takes over.
+                tracing::error!(%panic, "a planner loop panicked; stopping");
+                context.shutdown.stopping.cancel();
+            }
+        }
+    }
+    Ok(())
+}

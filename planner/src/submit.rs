@@ -1,0 +1,285 @@
+//! Taking a job in: from a spec to a row in the ledger, or the reasons why not.
+//!
+//! Nothing is touched before every fault is known. The command line and the queue go through the
+//! same two functions, so they refuse the same things in the same words.
+
+use std::sync::Arc;
+
+use engine::catalog::TableName;
+use engine::postgres::privileges;
+use ledger::jobs::{NewJob, Taken};
+use ledger::{Plan, Target};
+use proto::message::{JobReply, JobSubmit};
+use proto::{Envelope, JobId, Message, MessageId, Unreadable, VERSION};
+use shared::bus::{Bus, Queue, Settlement};
+use shared::clock::Clock;
+use shared::service::Shutdown;
+use sqlx::PgConnection;
+
+use crate::compile::{self, Acknowledged};
+use crate::decide::Machine;
+use crate::shell::{Error, chain};
+use crate::spec::{Code, Fault, Spec};
+use crate::start::Context;
+
+/// Compiles a spec against a live database, asked as the data role: every statement decided, every expression
+/// checked, nothing touched.
+///
+/// # Errors
+/// Every fault there is.
+pub async fn prepare(
+    conn: &mut PgConnection,
+    spec: &Spec,
+    acknowledged: &Acknowledged,
+) -> Result<Plan, Vec<Fault>> {
+    let mut acknowledged = acknowledged.clone();
+    let tables = tables_of(conn, spec).await;
+    if let Ok(unfiltered) = compile::unfiltered(conn, &tables).await {
+        acknowledged.unfiltered.extend(unfiltered);
+    }
+    compile::compile_live(conn, spec, &acknowledged).await
+}
+
+/// The tables that a spec names, as far as they resolve; one that does not is a fault, which the compiler words.
+pub async fn tables_of(conn: &mut PgConnection, spec: &Spec) -> Vec<TableName> {
+    let mut tables = Vec::new();
+    for declared in &spec.changes {
+        if let Some(text) = declared.change.table()
+            && let Ok(name) = engine::postgres::catalog::resolve(conn, text).await
+            && !tables.contains(&name)
+        {
+            tables.push(name);
+        }
+    }
+    tables
+}
+
+/// What the target's roles lack for work on these tables, each with the GRANT to paste.
+///
+/// # Errors
+/// What the database said.
+pub async fn missing_privileges(
+    target: &Target,
+    tables: &[TableName],
+) -> Result<Vec<privileges::MissingPrivilege>, engine::postgres::error::Error> {
+    let mut missing = Vec::new();
+    let pools = [
+        (privileges::Role::Owner, &target.owner),
+        (privileges::Role::Data, &target.data),
+        (privileges::Role::Monitor, &target.monitor),
+        (privileges::Role::Ledger, target.ledger.pool()),
+    ];
+    for (role, pool) in pools {
+        let mut conn = pool
+            .acquire()
+            .await
+            .map_err(engine::postgres::error::Error::query(
+                "connect to ask for privileges".to_owned(),
+            ))?;
+        missing.extend(privileges::missing(&mut conn, role, tables).await?);
+    }
+    Ok(missing)
+}
+
+/// Stores the job of a compiled plan.
+///
+/// # Errors
+/// [`ledger::Error::TableBusy`] if another unfinished job has one of its tables.
+pub async fn take(target: &Target, id: JobId, plan: &Plan, by: &str) -> Result<Taken, ledger::Error> {
+    let machine = serde_json::to_value(Machine::new(plan)).map_err(|source| ledger::Error::Document {
+        what: "machine",
+        source,
+    })?;
+    target
+        .ledger
+        .take_job(NewJob {
+            id,
+            plan,
+            submitted_by: by,
+            machine,
+        })
+        .await
+}
+
+/// Whether a fault is the database's and not the spec's.
+fn could_not_ask(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| fault.code == Code::Database)
+}
+
+fn lacks(missing: &privileges::MissingPrivilege) -> String {
+    format!("role {} lacks {}; paste: {}", missing.user, missing.what, missing.grant_sql)
+}
+
+/// Handles `job.submit` messages.
+#[derive(Debug)]
+pub struct Intake {
+    targets: Vec<(Target, Acknowledged)>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Intake {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self {
+            targets: context.targets.clone(),
+            bus: context.bus.clone(),
+            clock: context.clock.clone(),
+        }
+    }
+
+    pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let mut submissions = self.bus.subscribe(&Queue::Submit, 1).await?;
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = shutdown.stopping.cancelled() => break,
+                delivery = submissions.next() => delivery,
+            };
+            let Some(delivery) = delivery else { break };
+            let settlement = self
+                .handle(delivery.content.clone(), delivery.reply_to.clone())
+                .await;
+            if let Err(error) = delivery.settle(settlement).await {
+                tracing::debug!(%error, "a submission was not settled; it comes again and finds its job");
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, content: Result<Envelope, Unreadable>, reply_to: Option<String>) -> Settlement {
+        let envelope = match content {
+            Ok(envelope) => envelope,
+            Err(why) => return Settlement::Park(why.to_string()),
+        };
+        let Message::JobSubmit(submit) = &envelope.message else {
+            return Settlement::Park(format!(
+                "kind {} does not belong into this queue",
+                envelope.message.kind()
+            ));
+        };
+        let reply = match self.accept(envelope.id, submit).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "a submission could not be handled; trying again");
+                return Settlement::RetryAfter(std::time::Duration::from_secs(5));
+            }
+        };
+        if let Some(reply_to) = &reply_to
+            && let Err(error) = self.answer(&envelope, reply_to, reply).await
+        {
+            tracing::warn!(%error, "the submitter could not be answered; the job is in the ledger");
+        }
+        Settlement::Done
+    }
+
+    /// Accepted or refused; an error means: try again later.
+    async fn accept(&self, id: MessageId, submit: &JobSubmit) -> Result<JobReply, ledger::Error> {
+        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors });
+        let Some((target, acknowledged)) = self
+            .targets
+            .iter()
+            .find(|(t, _)| t.name.as_str() == submit.target)
+        else {
+            let known: Vec<&str> = self.targets.iter().map(|(t, _)| t.name.as_str()).collect();
+            return refused(vec![format!(
+                "target {:?} is not configured here; known: {}",
+                submit.target,
+                known.join(", ")
+            )]);
+        };
+        let job = JobId::of_submission(id);
+        match target.ledger.job(job).await {
+            Ok(_) => return Ok(JobReply::Accepted { job }),
+            Err(ledger::Error::NoSuchJob { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let spec = match Spec::from_json(&submit.spec) {
+            Ok(spec) => spec,
+            Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
+        };
+        let mut conn = target
+            .data
+            .acquire()
+            .await
+            .map_err(ledger::Error::of("planner.submit"))?;
+        let prepared = prepare(&mut conn, &spec, acknowledged).await;
+        let tables = tables_of(&mut conn, &spec).await;
+        drop(conn);
+        // A role that may not even read the table makes the database's answer a fault; the GRANT says more.
+        if prepared.as_ref().map_or_else(|faults| could_not_ask(faults), |_| true) {
+            let missing = missing_privileges(target, &tables).await;
+            let missing = missing.map_err(|error| ledger::Error::Identity(chain(&error)))?;
+            if !missing.is_empty() {
+                return refused(missing.iter().map(lacks).collect());
+            }
+        }
+        let plan = match prepared {
+            Ok(plan) => plan,
+            Err(faults) if could_not_ask(&faults) => {
+                let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                return Err(ledger::Error::Identity(words.join("; ")));
+            }
+            Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
+        };
+        match take(
+            target,
+            job,
+            &plan,
+            submit.submitted_by.as_deref().unwrap_or("unknown"),
+        )
+        .await
+        {
+            Ok(_) => {
+                tracing::info!(%job, name = %plan.name, "job taken in");
+                self.wake(target, job).await;
+                Ok(JobReply::Accepted { job })
+            }
+            Err(error @ ledger::Error::TableBusy { .. }) => refused(vec![error.to_string()]),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn wake(&self, target: &Target, job: JobId) {
+        let envelope = self.envelope(
+            target.name.as_str(),
+            Some(job),
+            Message::Wake(proto::message::Wake {
+                reason: "a job came in".to_owned(),
+            }),
+        );
+        if let Err(error) = self.bus.publish(&Queue::Control, &envelope).await {
+            tracing::debug!(%error, "nobody was woken; the tick comes");
+        }
+    }
+
+    async fn answer(
+        &self,
+        asked: &Envelope,
+        reply_to: &str,
+        reply: JobReply,
+    ) -> Result<(), shared::bus::Error> {
+        let job = match &reply {
+            JobReply::Accepted { job } => Some(*job),
+            JobReply::Refused { .. } => None,
+        };
+        let mut envelope = self.envelope(asked.target.as_str(), job, Message::JobReply(reply));
+        envelope.trace.clone_from(&asked.trace);
+        self.bus
+            .publish(&Queue::Reply(reply_to.to_owned()), &envelope)
+            .await
+    }
+
+    fn envelope(&self, target: &str, job: Option<JobId>, message: Message) -> Envelope {
+        Envelope {
+            id: MessageId::new(),
+            version: VERSION,
+            target: target.into(),
+            ledger: None,
+            job,
+            sent_at: self.clock.now(),
+            attempt: 1,
+            trace: None,
+            message,
+        }
+    }
+}

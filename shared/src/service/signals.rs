@@ -1,0 +1,70 @@
+//! From signals to the two steps of a shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Error, Shutdown};
+use crate::clock::Clock;
+use crate::units::format_duration;
+
+/// Lets SIGTERM and SIGINT end this process in two steps, until the handle is dropped. The budget also begins
+/// when something else cancels [`Shutdown::stopping`].
+///
+/// # Errors
+/// [`Error::Signals`].
+pub fn stop_on_signals(
+    shutdown: &Shutdown,
+    budget: Duration,
+    clock: Arc<dyn Clock>,
+) -> Result<AbortOnDropHandle<()>, Error> {
+    let terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let (heard, signals) = mpsc::channel(4);
+    let shutdown = shutdown.clone();
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::join!(
+            listen(terminate, interrupt, heard),
+            two_steps(signals, shutdown, budget, &*clock)
+        );
+    })))
+}
+
+async fn listen(mut terminate: Signal, mut interrupt: Signal, heard: mpsc::Sender<&'static str>) {
+    loop {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            () = heard.closed() => return,
+        };
+        if heard.send(name).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// First signal: stop. Second one, or the end of the budget: abort.
+pub(super) async fn two_steps(
+    mut signals: mpsc::Receiver<&'static str>,
+    shutdown: Shutdown,
+    budget: Duration,
+    clock: &dyn Clock,
+) {
+    tokio::select! {
+        Some(name) = signals.recv() => {
+            tracing::info!(signal = name, budget = format_duration(budget), "stopping: finishing what is in hand");
+            shutdown.stopping.cancel();
+        }
+        () = shutdown.stopping.cancelled() => {}
+        () = shutdown.abort.cancelled() => return,
+    }
+    tokio::select! {
+        Some(name) = signals.recv() => tracing::warn!(signal = name, "second signal: stopping at once"),
+        () = clock.sleep(budget) => tracing::warn!(budget = format_duration(budget), "shutdown budget used up: stopping at once"),
+        () = shutdown.abort.cancelled() => return,
+    }
+    shutdown.abort.cancel();
+}

@@ -1,0 +1,190 @@
+//! From the merged tree to [`Settings`]: one function a table, in the order of the example file.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use config::Value;
+use proto::TargetName;
+use tracing_subscriber::EnvFilter;
+
+use super::table::Table;
+use super::{
+    BackfillerSettings, BusSettings, Error, Fault, LogFormat, PlannerSettings, ServiceSettings, Settings,
+    TargetSettings, TelemetrySettings, VerifierSettings,
+};
+
+const DATABASE: &[&str] = &["postgres", "postgresql"];
+
+/// Reads everything, on top of the faults found before.
+pub(super) fn settings(merged: HashMap<String, Value>, faults: Vec<Fault>) -> Result<Settings, Error> {
+    let faults = RefCell::new(faults);
+    let mut root = Table::root(merged, &faults);
+    let settings = Settings {
+        targets: targets(root.table("targets")),
+        bus: bus(root.table("bus")),
+        telemetry: telemetry(root.table("telemetry")),
+        service: service(root.table("service")),
+        backfiller: backfiller(root.table("backfiller")),
+        verifier: verifier(root.table("verifier")),
+        planner: planner(root.table("planner")),
+    };
+    root.finish();
+    match faults.into_inner() {
+        faults if faults.is_empty() => Ok(settings),
+        faults => Err(Error::Faults(faults)),
+    }
+}
+
+fn targets(table: Table<'_>) -> BTreeMap<TargetName, TargetSettings> {
+    let mut targets = BTreeMap::new();
+    for (name, table) in table.into_named() {
+        let name = TargetName::from(name.as_str());
+        if !name.is_valid() {
+            table.fault(
+                "",
+                &format!("the target name {:?}", name.as_str()),
+                "1 to 40 of a-z, 0-9, _ and - (it becomes part of queue names)",
+            );
+        }
+        if let Some(target) = target(table) {
+            targets.insert(name, target);
+        }
+    }
+    targets
+}
+
+fn target(mut table: Table<'_>) -> Option<TargetSettings> {
+    let missing = !table.has("url");
+    let url = table.url("url", DATABASE);
+    if missing {
+        table.fault(
+            "url",
+            "nothing",
+            "the data role's URL, postgres://user:password@host:5432/database",
+        );
+    }
+    let admin_url = table.url("admin_url", DATABASE);
+    let monitor_url = table.url("monitor_url", DATABASE);
+    let ledger_url = table.url("ledger_url", DATABASE);
+    let replicas = table.list("replicas");
+    let acknowledge_publications = table.list("acknowledge_publications");
+    table.finish();
+    url.map(|url| TargetSettings {
+        url,
+        admin_url,
+        monitor_url,
+        ledger_url,
+        replicas,
+        acknowledge_publications,
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BusKind {
+    Local,
+    RabbitMq,
+}
+
+fn bus(mut table: Table<'_>) -> BusSettings {
+    let (named, given) = (table.has("kind"), table.has("url"));
+    let kind = table.parsed("kind", "\"local\" or \"rabbitmq\"", |text| match text {
+        "local" => Some(BusKind::Local),
+        "rabbitmq" => Some(BusKind::RabbitMq),
+        _ => None,
+    });
+    let url = table.url("url", &["amqp", "amqps"]);
+    let management = table.url("management", &["http", "https"]);
+    match (kind, given) {
+        (Some(BusKind::RabbitMq), false) => {
+            table.fault(
+                "url",
+                "nothing",
+                "the broker's URL, amqp://user:password@host:5672/vhost, because bus.kind is \"rabbitmq\"",
+            );
+        }
+        // Forgetting the kind would silently cut the roles off from each other.
+        (Some(BusKind::Local), true) => table.fault(
+            "kind",
+            "\"local\" beside a bus.url",
+            "kind = \"rabbitmq\", or no url",
+        ),
+        (None, true) if !named => table.fault(
+            "kind",
+            "nothing beside a bus.url",
+            "kind = \"rabbitmq\", or no url",
+        ),
+        (Some(BusKind::Local), false) | (Some(BusKind::RabbitMq), true) | (None, _) => {}
+    }
+    table.finish();
+    match (kind, url) {
+        (Some(BusKind::RabbitMq), Some(url)) => BusSettings::RabbitMq { url, management },
+        _ => BusSettings::Local,
+    }
+}
+
+fn telemetry(mut table: Table<'_>) -> TelemetrySettings {
+    let default = TelemetrySettings::default();
+    let format = table.parsed("format", "\"human\" or \"json\"", |text| match text {
+        "human" => Some(LogFormat::Human),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let filter = table.parsed(
+        "filter",
+        "a filter such as \"info\" or \"info,planner=debug\"",
+        |text| EnvFilter::builder().parse(text).ok().map(|_| text.to_owned()),
+    );
+    table.finish();
+    TelemetrySettings {
+        format: format.unwrap_or(default.format),
+        filter: filter.unwrap_or(default.filter),
+    }
+}
+
+fn service(mut table: Table<'_>) -> ServiceSettings {
+    let default = ServiceSettings::default();
+    let listen = table.parsed(
+        "listen",
+        "an address with its port, such as 127.0.0.1:8080 or 0.0.0.0:0",
+        |text| text.parse().ok(),
+    );
+    let shutdown_budget = table.duration("shutdown_budget");
+    table.finish();
+    ServiceSettings {
+        listen: listen.unwrap_or(default.listen),
+        shutdown_budget: shutdown_budget.unwrap_or(default.shutdown_budget),
+    }
+}
+
+fn backfiller(mut table: Table<'_>) -> BackfillerSettings {
+    let default = BackfillerSettings::default();
+    let slots = table.parsed("slots", "a whole number from 1 to 64", |text| {
+        text.parse::<u16>().ok().filter(|slots| (1..=64).contains(slots))
+    });
+    let name = table.parsed(
+        "name",
+        "1 to 40 letters, digits, dots, _ and - (it is shown in pg_stat_activity)",
+        |text| {
+            let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            ((1..=40).contains(&text.len()) && text.chars().all(safe)).then(|| text.to_owned())
+        },
+    );
+    table.finish();
+    BackfillerSettings {
+        slots: slots.unwrap_or(default.slots),
+        name,
+    }
+}
+
+fn verifier(table: Table<'_>) -> VerifierSettings {
+    table.finish();
+    VerifierSettings {}
+}
+
+fn planner(mut table: Table<'_>) -> PlannerSettings {
+    let tick = table.duration("tick");
+    table.finish();
+    PlannerSettings {
+        tick: tick.unwrap_or(PlannerSettings::default().tick),
+    }
+}

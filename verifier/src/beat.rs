@@ -1,0 +1,28 @@
+//! Says every two seconds that this process is alive. For people; nothing is decided by it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::site::Site;
+
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Beats for as long as it is polled.
+pub(crate) async fn run(sites: Vec<Arc<Site>>) {
+    let Some(clock) = sites.first().map(|site| site.clock.clone()) else {
+        return;
+    };
+    loop {
+        for site in &sites {
+            if let Err(error) = site
+                .target
+                .ledger
+                .beat(site.worker.as_str(), "verifier", &serde_json::json!({}))
+                .await
+            {
+                tracing::debug!(target_name = %site.target.name, %error, "the heartbeat could not be written");
+            }
+        }
+        clock.sleep(EVERY).await;
+    }
+}

@@ -1,0 +1,103 @@
+//! Rows in quarantine: they are no findings of a read, but as long as one cannot be computed nothing proceeds.
+//!
+//! An entry is resolved when its row is right now, or gone: the application mended it, and the trigger computed it. It is
+//! found by its key over the root, because an update may have moved it. A table without a key names whole rows: those
+//! entries stay until a person resolves them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use engine::postgres::error::{Class, classify};
+use engine::postgres::session::{BatchSettings, set_local};
+use ledger::Plan;
+use ledger::plan::Fill;
+use ledger::quarantine::Quarantined;
+use serde_json::Value;
+
+use crate::read::sql;
+use crate::site::Site;
+
+/// Entries looked at; with more than these the verdict is clear.
+const LIMIT: i64 = 1000;
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether an entry keeps a job from going on.
+fn blocks(entry: &Quarantined, fill: &Fill) -> bool {
+    entry.kind == "error" && fill.columns.iter().any(|c| c.column == entry.column)
+}
+
+/// Keys of the rows that are set aside.
+pub(crate) async fn keys(site: &Site, plan: &Plan, fill: &Fill) -> Result<BTreeSet<String>, ledger::Error> {
+    let entries = site.target.ledger.quarantined(&plan.tag, LIMIT).await?;
+    Ok(entries
+        .iter()
+        .filter(|e| blocks(e, fill))
+        .map(|e| e.key.to_string())
+        .collect())
+}
+
+/// The entries that still stand after each row was looked at again; the others are resolved.
+pub(crate) async fn unresolved(
+    site: &Site,
+    plan: &Plan,
+    fill: &Fill,
+) -> Result<Vec<Quarantined>, ledger::Error> {
+    let key = plan
+        .tables
+        .iter()
+        .find(|t| t.name == fill.table)
+        .map_or(&[][..], |t| t.key.as_slice());
+    let (mut standing, mut resolved) = (Vec::new(), Vec::new());
+    for entry in site.target.ledger.quarantined(&plan.tag, LIMIT).await? {
+        if !blocks(&entry, fill) {
+            continue;
+        }
+        match is_right(site, plan, fill, key, &entry.key).await {
+            Ok(true) => resolved.push(entry.id),
+            Ok(false) => standing.push(entry),
+            Err(error) => {
+                if classify(&error) != Class::Data {
+                    tracing::warn!(%error, "a row in quarantine could not be looked at; it stays there");
+                }
+                standing.push(entry);
+            }
+        }
+    }
+    if !resolved.is_empty() {
+        tracing::info!(rows = resolved.len(), table = %fill.table.name, "rows in quarantine are right now");
+        site.target.ledger.resolve_quarantined(&resolved).await?;
+    }
+    Ok(standing)
+}
+
+async fn is_right(
+    site: &Site,
+    plan: &Plan,
+    fill: &Fill,
+    columns: &[String],
+    key: &Value,
+) -> Result<bool, sqlx::Error> {
+    let named = columns.iter().all(|c| key.get(c).is_some_and(|v| !v.is_null()));
+    if columns.is_empty() || !named {
+        return Ok(false);
+    }
+    let config = |e: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Configuration(e);
+    let text = sql::by_key(fill, columns).map_err(|e| config(Box::new(e)))?;
+    let settings = BatchSettings {
+        statement_timeout: TIMEOUT,
+        lock_timeout: TIMEOUT,
+        idle_timeout: TIMEOUT,
+        search_path: plan.search_path.clone(),
+    };
+    let mut tx = site.target.data.begin_with("BEGIN READ ONLY").await?;
+    set_local(&mut tx, &settings)
+        .await
+        .map_err(|e| config(Box::new(e)))?;
+    let wrong: Option<bool> = engine::sql::scalar(text)
+        .bind(key)
+        .fetch_optional(&mut *tx)
+        .await?;
+    tx.rollback().await?;
+    // No row: it is gone.
+    Ok(!wrong.unwrap_or(false))
+}

@@ -1,0 +1,284 @@
+//! Re-reading each chunk after it was filled: a second pair of eyes, soon, while the finding is still cheap to mend.
+//!
+//! An event makes it happen at once; a poll every second finds what no event told. The poll takes a chunk only when
+//! it has seen it twice, so that of several verifiers the one that got the event reads it. Two reading the same chunk
+//! cost time and nothing else: the first record stands.
+//!
+//! A chunk whose table has changed since stays unread: the planner begins a new sweep, whose chunks are read instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::postgres::ident;
+use ledger::checks::Reread;
+use ledger::chunks::Chunk;
+use proto::message::TaskOutcome;
+use proto::{ChunkId, TaskId};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::check::set_aside;
+use crate::read::{Found, Reader, Stop};
+use crate::site::{Site, chain};
+
+const POLL: Duration = Duration::from_secs(1);
+/// Chunks one poll looks at.
+const LISTED: i64 = 200;
+/// Chunks read at a time.
+const AT_ONCE: usize = 2;
+/// A chunk that could not be read is looked at again after this.
+const REST: Duration = Duration::from_secs(10);
+
+/// What becomes of a chunk that was looked at.
+enum Looked {
+    /// Recorded, by us or by somebody else.
+    Over,
+    /// To be left alone for a while.
+    NotNow,
+}
+
+/// Chunks and how far they are in our hands.
+#[derive(Default)]
+struct Desk {
+    waiting: Vec<Chunk>,
+    in_hand: BTreeSet<ChunkId>,
+    seen_before: BTreeSet<ChunkId>,
+    resting: BTreeMap<ChunkId, Duration>,
+}
+
+impl Desk {
+    /// Of what a poll lists, those that it had listed before and nobody here has taken.
+    fn poll(&mut self, listed: Vec<Chunk>, now: Duration) {
+        self.resting.retain(|_, until| *until > now);
+        let ids: BTreeSet<ChunkId> = listed.iter().map(|c| c.id).collect();
+        let before = std::mem::replace(&mut self.seen_before, ids);
+        for chunk in listed {
+            if before.contains(&chunk.id) {
+                self.take(chunk);
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        let known = self.in_hand.contains(&chunk.id)
+            || self.resting.contains_key(&chunk.id)
+            || self.waiting.iter().any(|w| w.id == chunk.id);
+        if !known {
+            self.waiting.push(chunk);
+        }
+    }
+
+    /// The oldest one.
+    fn next(&mut self) -> Option<Chunk> {
+        if self.in_hand.len() >= AT_ONCE || self.waiting.is_empty() {
+            return None;
+        }
+        let chunk = self.waiting.remove(0);
+        self.in_hand.insert(chunk.id);
+        Some(chunk)
+    }
+
+    fn looked(&mut self, chunk: ChunkId, looked: &Looked, now: Duration) {
+        self.in_hand.remove(&chunk);
+        if matches!(looked, Looked::NotNow) {
+            self.resting.insert(chunk, now + REST);
+        }
+    }
+}
+
+/// Re-reads chunks of one target until the service stops.
+pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
+    let mut desk = Desk::default();
+    let mut reading = JoinSet::new();
+    let mut poll_at = site.clock.monotonic();
+    while !site.shutdown.stopping.is_cancelled() {
+        while let Some(chunk) = desk.next() {
+            let site = site.clone();
+            reading.spawn(async move { (chunk.id, look(&site, &chunk).await) });
+        }
+        let until_poll = poll_at.saturating_sub(site.clock.monotonic());
+        tokio::select! {
+            Some(ended) = reading.join_next() => match ended {
+                Ok((chunk, looked)) => desk.looked(chunk, &looked, site.clock.monotonic()),
+                // Which one it was is not known; none must be kept from being looked at again.
+                Err(panic) => {
+                    tracing::error!(error = %panic, "re-reading a chunk panicked");
+                    desk.in_hand.clear();
+                }
+            },
+            Some(hint) = hints.recv() => match site.target.ledger.chunk(hint).await {
+                Ok(chunk) => desk.take(chunk),
+                Err(error) => tracing::debug!(chunk = %hint, error = %chain(&error), "a hint led nowhere; the poll goes on"),
+            },
+            () = site.rest(until_poll) => {
+                match site.target.ledger.unverified_chunks(LISTED).await {
+                    Ok(listed) => desk.poll(listed, site.clock.monotonic()),
+                    Err(error) => tracing::warn!(error = %chain(&error), "chunks to be re-read could not be listed"),
+                }
+                poll_at = site.clock.monotonic() + POLL;
+            }
+        }
+    }
+}
+
+/// Re-reads one chunk and records what was found.
+async fn look(site: &Site, chunk: &Chunk) -> Looked {
+    let found = match reread(site, chunk).await {
+        Ok(found) => found,
+        Err(Stop::Drifted) => {
+            tracing::info!(chunk = %chunk.id, table = %chunk.leaf.name, "the table changed since the chunk was filled; it is not re-read");
+            return Looked::NotNow;
+        }
+        Err(Stop::Failed(why) | Stop::Refused(why)) => {
+            tracing::warn!(chunk = %chunk.id, "a chunk could not be re-read: {why}; it is tried again");
+            return Looked::NotNow;
+        }
+    };
+    let result = match (found.unreadable, found.wrong) {
+        (0, 0) => Reread::Ok,
+        (0, _) => Reread::Mismatched,
+        (_, _) => Reread::Unreadable,
+    };
+    if result != Reread::Ok {
+        tracing::error!(
+            job = %chunk.job, chunk = %chunk.id, rows = found.rows, wrong = found.wrong, unreadable = found.unreadable,
+            "rows of {}.{} are wrong after they were filled", chunk.leaf.schema, chunk.leaf.name
+        );
+        note(site, chunk, &found).await;
+    }
+    match site
+        .target
+        .ledger
+        .record_reread(chunk, result, found.rows, &found.named)
+        .await
+    {
+        Ok(true) => {
+            site.tell_planner(
+                chunk.job,
+                TaskId::of_chunk(chunk.id),
+                Some(chunk.id),
+                TaskOutcome::Done,
+            )
+            .await;
+            Looked::Over
+        }
+        Ok(false) => Looked::Over,
+        Err(error) => {
+            tracing::warn!(chunk = %chunk.id, error = %chain(&error), "what a re-read found could not be recorded; it is read again");
+            Looked::NotNow
+        }
+    }
+}
+
+async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
+    let failed = |error: ledger::Error| Stop::Failed(chain(&error));
+    let plan = site.plan_of(chunk.job).await.map_err(failed)?;
+    let Some(fill) = plan.fills.iter().find(|f| f.id == chunk.fill) else {
+        return Err(Stop::Failed(format!("the plan has no fill {}", chunk.fill)));
+    };
+    let set_aside = set_aside::keys(site, &plan, fill).await.map_err(failed)?;
+    let root = ident::table(&fill.table).map_err(|e| Stop::Failed(e.to_string()))?;
+    let root_oid = root_oid(site, &root)
+        .await
+        .map_err(|e| Stop::Failed(e.to_string()))?
+        .ok_or(Stop::Drifted)?;
+    let reader = Reader {
+        site,
+        plan: &plan,
+        fill,
+        root_oid,
+        leaf_oid: chunk.leaf_oid,
+        leaf: &chunk.leaf,
+        fingerprint: &chunk.fingerprint,
+        set_aside: &set_aside,
+    };
+    reader.range(chunk.first_block..chunk.end_block).await
+}
+
+/// In a transaction because the data route may be pooled.
+pub(crate) async fn root_oid(site: &Site, root: &str) -> Result<Option<u32>, sqlx::Error> {
+    let mut tx = site.target.data.begin().await?;
+    let oid: Option<i64> =
+        engine::sql::scalar("/* sluice:verifier.root */ SELECT to_regclass($1)::oid::int8")
+            .bind(root)
+            .fetch_one(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    Ok(oid.and_then(|oid| u32::try_from(oid).ok()))
+}
+
+async fn note(site: &Site, chunk: &Chunk, found: &Found) {
+    let detail = serde_json::json!({
+        "chunk": chunk.id,
+        "table": format!("{}.{}", chunk.leaf.schema, chunk.leaf.name),
+        "rows": found.rows,
+        "wrong": found.wrong,
+        "unreadable": found.unreadable,
+    });
+    let audited = site
+        .target
+        .ledger
+        .audit(Some(chunk.job), site.worker.as_str(), "chunk.mismatched", &detail)
+        .await;
+    if let Err(error) = audited {
+        tracing::debug!(error = %chain(&error), "a finding was not noted in the audit trail");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::catalog::TableName;
+    use proto::JobId;
+
+    use super::*;
+
+    fn chunk(seq: u64) -> Chunk {
+        let job = JobId(uuid::Uuid::nil());
+        Chunk {
+            id: ChunkId::of(job, 0, 1, seq),
+            job,
+            fill: 0,
+            sweep: 1,
+            leaf_oid: 1,
+            leaf: TableName {
+                schema: "s".into(),
+                name: "t".into(),
+            },
+            fingerprint: String::new(),
+            first_block: 0,
+            end_block: 1,
+            cursor_block: 1,
+        }
+    }
+
+    #[test]
+    fn a_poll_takes_a_chunk_only_the_second_time_and_once() {
+        let mut desk = Desk::default();
+        desk.poll(vec![chunk(1)], Duration::ZERO);
+        assert!(desk.next().is_none());
+        desk.poll(vec![chunk(1), chunk(2)], Duration::from_secs(1));
+        assert_eq!(desk.next().map(|c| c.id), Some(chunk(1).id));
+        desk.poll(vec![chunk(1)], Duration::from_secs(2));
+        assert!(desk.next().is_none(), "it is in hand");
+    }
+
+    #[test]
+    fn a_chunk_that_could_not_be_read_rests_before_it_is_read_again() {
+        let mut desk = Desk::default();
+        desk.take(chunk(1));
+        let taken = desk.next().unwrap();
+        desk.looked(taken.id, &Looked::NotNow, Duration::ZERO);
+        for (second, expected) in [(1, false), (2, false), (11, true)] {
+            desk.poll(vec![chunk(1)], Duration::from_secs(second));
+            assert_eq!(desk.next().is_some(), expected, "after {second} s");
+        }
+    }
+
+    #[test]
+    fn only_a_few_chunks_are_read_at_a_time() {
+        let mut desk = Desk::default();
+        (0..5).for_each(|seq| desk.take(chunk(seq)));
+        assert_eq!(std::iter::from_fn(|| desk.next()).count(), AT_ONCE);
+    }
+}

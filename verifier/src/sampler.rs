@@ -1,0 +1,226 @@
+//! Samples the signals into the ledger once a second, while a job is unfinished and the lease `sampler` is ours.
+//!
+//! It fails closed. What cannot be read becomes a row with a problem; a replica that was there when the job began, or is
+//! configured, stays required, so that its absence stops the work; and if nobody samples at all, the rows grow stale,
+//! which stops it too. A verifier that takes over in the middle of a job takes the required replicas from the ledger, not from who
+//! happens to be connected.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::postgres::replica_lag::{Reading, ReplicaLag};
+use ledger::pace::{REPLICA_LAG, Signal};
+use proto::LeaseId;
+use shared::clock::within;
+
+use crate::site::{Site, chain};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// A sample that takes longer is a reading that could not be made.
+const SAMPLE_LIMIT: Duration = Duration::from_secs(2);
+/// Name of the lease.
+const LEASE_NAME: &str = "sampler";
+/// Source of the row that says that nothing at all can be read.
+const NOBODY: &str = "primary";
+
+/// What is remembered between two samples of one job's time.
+struct Sampling {
+    lag: ReplicaLag,
+    required: BTreeSet<String>,
+    begun: bool,
+}
+
+impl Sampling {
+    fn begin(required: BTreeSet<String>) -> Self {
+        Self {
+            lag: ReplicaLag::new(required.iter().cloned().collect()),
+            required,
+            begun: false,
+        }
+    }
+
+    /// The rows for a sample that could be made. Who is there at the first one is required from then on.
+    fn signals(&mut self, readings: Vec<Reading>) -> Vec<Signal> {
+        if !self.begun {
+            self.begun = true;
+            self.required.extend(readings.iter().map(|r| r.source.clone()));
+        }
+        readings
+            .into_iter()
+            .map(|reading| {
+                let required = self.required.contains(&reading.source);
+                signal(reading.source, reading.lag, reading.problem, required)
+            })
+            .collect()
+    }
+
+    /// The rows for one that could not: every required source has the problem; without any, nobody knows whether
+    /// there should be one.
+    fn problems(&self, why: &str) -> Vec<Signal> {
+        let mut sources: Vec<String> = self.required.iter().cloned().collect();
+        sources.push(NOBODY.to_owned());
+        sources
+            .into_iter()
+            .map(|source| signal(source, None, Some(why.to_owned()), true))
+            .collect()
+    }
+}
+
+fn signal(source: String, lag: Option<Duration>, problem: Option<String>, required: bool) -> Signal {
+    Signal {
+        name: REPLICA_LAG.to_owned(),
+        source,
+        value: lag.map(|lag| lag.as_secs_f64()),
+        unit: "seconds".to_owned(),
+        problem,
+        required,
+        age: Duration::ZERO,
+    }
+}
+
+/// Samples one target until the service stops.
+pub(crate) async fn run(site: Arc<Site>) {
+    let lease = LeaseId::random();
+    let mut sampling = None;
+    let mut tidied = false;
+    while !site.shutdown.stopping.is_cancelled() {
+        match round(&site, lease, &mut sampling, &mut tidied).await {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(target_name = %site.target.name, error = %chain(&error), "signals could not be written");
+            }
+        }
+        site.rest(EVERY).await;
+    }
+    if sampling.is_some()
+        && let Err(error) = site.target.ledger.drop_lease(LEASE_NAME, lease).await
+    {
+        tracing::debug!(error = %chain(&error), "the sampler's lease was left to lapse");
+    }
+}
+
+async fn round(
+    site: &Site,
+    lease: LeaseId,
+    sampling: &mut Option<Sampling>,
+    tidied: &mut bool,
+) -> Result<(), ledger::Error> {
+    let ledger = &site.target.ledger;
+    if ledger.unfinished_jobs().await?.is_empty() {
+        *sampling = None;
+        if !*tidied {
+            tidy(site).await?;
+            *tidied = true;
+        }
+        return Ok(());
+    }
+    *tidied = false;
+    if !ledger.hold_lease(LEASE_NAME, site.worker.as_str(), lease).await? {
+        *sampling = None;
+        return Ok(());
+    }
+    let sampling = match sampling {
+        Some(sampling) => sampling,
+        None => sampling.insert(Sampling::begin(required(site).await?)),
+    };
+    let signals = match sample(site, &mut sampling.lag).await {
+        Ok(readings) => {
+            let mut signals = sampling.signals(readings);
+            signals.push(signal(NOBODY.to_owned(), Some(Duration::ZERO), None, false));
+            signals
+        }
+        Err(why) => {
+            tracing::warn!(target_name = %site.target.name, "replica lag cannot be read: {why}");
+            sampling.problems(&why)
+        }
+    };
+    ledger.write_signals(&signals).await
+}
+
+async fn sample(site: &Site, lag: &mut ReplicaLag) -> Result<Vec<Reading>, String> {
+    // Before the reading, so that a lag is never understated.
+    let now = site.clock.monotonic();
+    let reading = async {
+        let mut conn = site.target.monitor.acquire().await.map_err(|e| chain(&e))?;
+        lag.sample(&mut conn, now).await.map_err(|e| chain(&e))
+    };
+    within(&*site.clock, SAMPLE_LIMIT, reading)
+        .await
+        .unwrap_or_else(|| Err(format!("no answer within {} s", SAMPLE_LIMIT.as_secs())))
+}
+
+/// Who must be there: the configured ones, and those that an earlier sampler of this job found.
+async fn required(site: &Site) -> Result<BTreeSet<String>, ledger::Error> {
+    let known = site.target.ledger.signals().await?;
+    let known = known
+        .into_iter()
+        .filter(|s| s.name == REPLICA_LAG && s.required && s.source != NOBODY);
+    Ok(known
+        .map(|s| s.source)
+        .chain(site.replicas.iter().cloned())
+        .collect())
+}
+
+/// Between jobs: whoever was required by the last one is no longer, unless it is configured.
+async fn tidy(site: &Site) -> Result<(), ledger::Error> {
+    let ledger = &site.target.ledger;
+    let left: Vec<Signal> = ledger
+        .signals()
+        .await?
+        .into_iter()
+        .filter(|s| s.name == REPLICA_LAG && s.required && !site.replicas.contains(&s.source))
+        .map(|s| Signal { required: false, ..s })
+        .collect();
+    if left.is_empty() {
+        Ok(())
+    } else {
+        ledger.write_signals(&left).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(source: &str) -> Reading {
+        Reading {
+            source: source.to_owned(),
+            lag: Some(Duration::from_millis(250)),
+            problem: None,
+        }
+    }
+
+    fn rows(signals: &[Signal]) -> Vec<(&str, Option<f64>, bool)> {
+        signals
+            .iter()
+            .map(|s| (s.source.as_str(), s.value, s.required))
+            .collect()
+    }
+
+    #[test]
+    fn who_is_there_at_the_first_sample_is_required_and_who_comes_later_is_not() {
+        let mut sampling = Sampling::begin(BTreeSet::from(["configured".to_owned()]));
+        let first = sampling.signals(vec![reading("configured"), reading("a")]);
+        assert_eq!(
+            rows(&first),
+            [("configured", Some(0.25), true), ("a", Some(0.25), true)]
+        );
+        let later = sampling.signals(vec![reading("a"), reading("backup")]);
+        assert_eq!(
+            rows(&later),
+            [("a", Some(0.25), true), ("backup", Some(0.25), false)]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_stops_the_work_even_if_no_replica_is_known() {
+        let mut sampling = Sampling::begin(BTreeSet::new());
+        assert_eq!(rows(&sampling.problems("no")), [(NOBODY, None, true)]);
+        sampling.signals(vec![reading("a")]);
+        assert_eq!(
+            rows(&sampling.problems("no")),
+            [("a", None, true), (NOBODY, None, true)]
+        );
+    }
+}
