@@ -118,7 +118,7 @@ async fn one_target(
         return Ok(());
     };
     let target = target?;
-    part.ready();
+    let (watched, clock) = (target.clone(), shared.clock.clone());
     let context = Context {
         targets: vec![target],
         bus: shared.bus,
@@ -127,7 +127,10 @@ async fn one_target(
         name: shared.name,
         slots: shared.slots,
     };
-    let ended = crate::start(context).await;
+    let ended = tokio::select! {
+        ended = crate::start(context) => ended,
+        never = watched.watch_health(&part, &*clock) => match never {},
+    };
     part.retire();
     Ok(ended?)
 }

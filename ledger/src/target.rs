@@ -3,12 +3,14 @@
 //! Roles fall back as the settings say, so that one URL is enough on a laptop and four keep
 //! privileges apart in production.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::postgres::session::{self, ConnectError, Route, SessionOptions};
 use proto::TargetName;
-use shared::clock::Clock;
+use shared::clock::{Clock, within};
+use shared::service::Part;
 use shared::settings::{DatabaseRole, TargetSettings};
 use sqlx::PgPool;
 
@@ -155,8 +157,41 @@ impl Target {
     }
 }
 
-/// How often [`Target::connect_when_there`] looks.
+/// How often [`Target::connect_when_there`] and [`Target::watch_health`] look.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A database that answers later than this cannot be worked with.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+impl Target {
+    /// Keeps a part of a service's readiness at what the database says, for as long as it is polled. Both routes are
+    /// asked: a pooler that is gone stops the work as much as a database that is.
+    pub async fn watch_health(&self, part: &Part, clock: &dyn Clock) -> Infallible {
+        loop {
+            match self.health(clock).await {
+                Ok(()) => part.ready(),
+                Err(why) => part.not_ready(why),
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn health(&self, clock: &dyn Clock) -> Result<(), String> {
+        for (route, pool) in [("ledger", self.ledger.pool()), ("data", &self.data)] {
+            let asked = async { engine::sql::execute_script(&mut *pool.acquire().await?, PING).await };
+            match within(clock, ANSWERS_WITHIN, asked).await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(format!("the {route} connection fails: {error}")),
+                None => {
+                    return Err(format!("no answer over the {route} connection within {} s", ANSWERS_WITHIN.as_secs()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Over the simple protocol, so that it needs no session behind a pooler.
+const PING: &str = "/* sluice:ledger.ping */ SELECT 1";
 
 impl Error {
     /// Whether waiting can mend it, for somebody who does not make ledgers.

@@ -10,9 +10,10 @@ use ledger::target::{Missing, Presence};
 use proto::TargetName;
 use shared::bus;
 use shared::clock::{Clock, SystemClock};
-use shared::service::{Ended, Service, Shutdown};
+use shared::service::{Ended, Part, Service, Shutdown};
 use shared::settings::{Settings, TargetSettings};
 use shared::telemetry;
+use tokio::task::JoinSet;
 
 use crate::compile::Acknowledged;
 use crate::start::{Context, start};
@@ -59,11 +60,16 @@ async fn work(
         "no [targets.NAME] is configured; a planner needs at least one"
     );
     let mut targets = Vec::new();
+    // Dropped at the end, which ends it.
+    let mut health = JoinSet::new();
     for (target_name, target) in &settings.targets {
+        let part = bus.readiness().part(format!("ledger of {target_name}"));
         let connected = tokio::select! {
             () = shutdown.stopping.cancelled() => return Ok(()),
-            connected = connect(target_name, target, &name, &clock) => connected?,
+            connected = connect(target_name, target, (&name, &part), &clock) => connected?,
         };
+        let (watched, its_clock) = (connected.clone(), clock.clone());
+        health.spawn(async move { watched.watch_health(&part, &*its_clock).await });
         let publications = target.acknowledge_publications.iter().cloned().collect();
         targets.push((
             connected,
@@ -88,7 +94,7 @@ async fn work(
 async fn connect(
     name: &TargetName,
     settings: &TargetSettings,
-    planner: &str,
+    (planner, part): (&str, &Part),
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Target> {
     let presence = Presence {
@@ -99,7 +105,9 @@ async fn connect(
         match Target::connect(name.clone(), settings, &presence, Missing::Create, clock).await {
             Ok(target) => return Ok(target),
             Err(error) if error.is_transient() => {
-                tracing::warn!(target = %name, error = %crate::shell::chain(&error), "target is away; trying again");
+                let why = crate::shell::chain(&error);
+                tracing::warn!(target_name = %name, error = why, "target is away; trying again");
+                part.not_ready(why);
                 clock.sleep(RETRY).await;
             }
             Err(error) => return Err(error.into()),

@@ -117,7 +117,7 @@ async fn one_target(
         return Ok(());
     };
     let target = target?;
-    part.ready();
+    let (watched, clock) = (target.clone(), shared.clock.clone());
     let context = Context {
         targets: vec![target],
         replicas: BTreeMap::from([(name, settings.replicas)]),
@@ -126,7 +126,10 @@ async fn one_target(
         shutdown: shared.shutdown,
         name: shared.name,
     };
-    let ended = crate::start(context).await;
+    let ended = tokio::select! {
+        ended = crate::start(context) => ended,
+        never = watched.watch_health(&part, &*clock) => match never {},
+    };
     part.retire();
     Ok(ended?)
 }
