@@ -422,7 +422,8 @@ impl Ledger {
                     OR (t.state = 'ready' AND t.published_at < clock_timestamp() - $1 * interval '1 second')
                     OR (t.state = 'leased'
                         AND t.lease_until < clock_timestamp()
-                        AND t.published_at < clock_timestamp() - interval '2 seconds'))
+                        -- Not published: given back, then taken by a message of before, by a worker that died.
+                        AND (t.published_at IS NULL OR t.published_at < clock_timestamp() - interval '2 seconds')))
                 AND j.state IN ('expanding', 'dual-writing', 'backfilling', 'verified', 'flipping-reads', 'flipping-writes',
                     'flipped', 'contract-ready', 'soft-dropped', 'contracted', 'watching', 'rolling-back')
                 AND (j.state <> 'rolling-back' OR t.phase IN ('rollback', 'discard'))

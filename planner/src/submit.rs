@@ -32,6 +32,11 @@ pub async fn prepare(
     spec: &Spec,
     acknowledged: &Acknowledged,
 ) -> Result<Plan, Vec<Fault>> {
+    if let Ok(identity) = engine::postgres::identity::read(conn).await
+        && let Err(why) = identity.suitable()
+    {
+        return Err(vec![spec.fault(0, "table", Code::Unsuitable, why.to_string())]);
+    }
     let mut acknowledged = acknowledged.clone();
     let tables = tables_of(conn, spec).await;
     if let Ok(unfiltered) = compile::unfiltered(conn, &tables).await {

@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::sql;
 
 /// The oldest server that Sluice works with.
-pub const OLDEST: u32 = 120_000;
+pub const OLDEST: u32 = 140_000;
 /// From here on a range of blocks is read without scanning the whole table.
 pub const BLOCK_RANGES: u32 = 140_000;
 
@@ -41,7 +41,7 @@ pub enum Unsuitable {
         database: String,
     },
     /// Too old.
-    #[error("the server is PostgreSQL {found}, Sluice needs 12 or later; upgrade the server first")]
+    #[error("the server is PostgreSQL {found}, Sluice needs 14 or later (it reads ranges of blocks); upgrade the server first")]
     TooOld {
         /// Major version.
         found: u32,

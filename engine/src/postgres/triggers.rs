@@ -107,8 +107,9 @@ pub fn compile(mirror: &Mirror) -> Result<MirrorSql, Error> {
         install: vec![
             create_function(&function, &body, &mirror.search_path)?,
             format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
+            // OR REPLACE: after a drift the step runs again, and the trigger may be there, disabled.
             format!(
-                "CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+                "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
             ),
             // Fires for what a logical subscription or `session_replication_role = replica` writes, too: such rows
             // would otherwise stay wrong without anybody noticing.
@@ -177,7 +178,9 @@ fn function_query(mirror: &Mirror) -> String {
     )
 }
 
-/// Trigger enabled (7: each row, before, insert; 16: update), on our function, whose body is exactly ours.
+/// Trigger enabled (7: each row, before, insert; 16: update), on our function, whose body is exactly ours; on every
+/// partition too, where it can be disabled alone; and nowhere a trigger that fires after it (3: each row, before; 20:
+/// insert, update; names compare as bytes) and could change a row behind the mirror.
 fn installed(mirror: &Mirror, body: &str) -> String {
     let digest: String = Sha256::digest(body.as_bytes())
         .iter()
@@ -187,7 +190,14 @@ fn installed(mirror: &Mirror, body: &str) -> String {
     format!(
         "SELECT EXISTS ({} AND t.tgenabled IN ('O', 'A') AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
          AND EXISTS ({function} AND p.oid = t.tgfoid AND p.prosecdef \
-         AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}'))",
+         AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}') \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS part WHERE part.isleaf \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS own WHERE own.tgrelid = part.relid \
+         AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled IN ('O', 'A'))) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS later WHERE later.tgname > t.tgname \
+         AND later.tgtype & 3 = 3 AND later.tgtype & 20 <> 0 AND later.tgenabled <> 'D' \
+         AND (later.tgrelid = t.tgrelid \
+         OR later.tgrelid IN (SELECT part.relid FROM pg_catalog.pg_partition_tree(t.tgrelid) AS part))))",
         trigger_query(mirror),
     )
 }

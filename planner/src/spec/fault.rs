@@ -79,6 +79,9 @@ pub enum Code {
     /// The database could not be asked.
     #[serde(rename = "SL1190")]
     Database,
+    /// The server is too old, or cannot be written.
+    #[serde(rename = "SL1191")]
+    Unsuitable,
 }
 
 impl Code {
@@ -109,6 +112,7 @@ impl Code {
             Self::NotCarried => "SL1114",
             Self::RawSql => "SL1115",
             Self::Database => "SL1190",
+            Self::Unsuitable => "SL1191",
         }
     }
 }

@@ -21,7 +21,14 @@ SELECT coalesce(
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-WHERE t.tgrelid = $1::int8::oid
+WHERE (
+      t.tgrelid = $1::int8::oid
+      /* A partition's own triggers fire among the root's, in the order of all their names. */
+      OR (
+          t.tgparentid = 0
+          AND t.tgrelid IN (SELECT part.relid FROM pg_catalog.pg_partition_tree($1::int8::oid::regclass) AS part)
+      )
+  )
   /* Before 15, a trigger cloned onto a partition counts as internal; foreign keys' own have a constraint. */
   AND (NOT t.tgisinternal OR t.tgconstraint = 0)
   AND n.nspname <> 'sluice'

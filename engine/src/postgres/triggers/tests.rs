@@ -53,7 +53,7 @@ fn every_update_fires_whatever_column_it_touches() {
     let sql = compile(&mirror(vec![seconds(None)])).unwrap();
     assert_eq!(
         sql.install[2],
-        "CREATE TRIGGER \"sluice_0123456789_1\" BEFORE INSERT OR UPDATE ON \"music\".\"track\" \
+        "CREATE OR REPLACE TRIGGER \"sluice_0123456789_1\" BEFORE INSERT OR UPDATE ON \"music\".\"track\" \
          FOR EACH ROW EXECUTE FUNCTION \"sluice\".\"sluice_0123456789_1\"()"
     );
 }

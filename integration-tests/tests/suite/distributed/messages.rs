@@ -60,10 +60,12 @@ async fn a_refused_submission_says_what_the_command_line_says() -> Outcome {
     fleet.dismiss().await
 }
 
-/// The sentences, without where in the file they are and how they are listed.
-fn faults(printed: &str) -> Vec<String> {
-    let said = printed.lines().map(str::trim).filter(|line| line.contains("SLC-") || line.contains(": "));
-    said.map(|line| line.rsplit_once("refused.toml:").map_or(line, |(_, rest)| rest).to_owned())
+/// The sentences with their codes, without where in a file they are: a message has no lines.
+fn faults(printed: &str) -> Vec<&str> {
+    printed
+        .lines()
+        .filter(|line| line.ends_with(']') && line.contains(" [SL"))
+        .map(|line| line.find("[[change]]").map_or(line, |at| &line[at..]))
         .collect()
 }
 

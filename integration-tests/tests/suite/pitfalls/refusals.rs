@@ -21,11 +21,11 @@ async fn rows_that_a_policy_hides_are_not_left_out_in_silence() -> Outcome {
     let database = database().await?;
     tracks(&database, 200).await?;
     let policy = "ALTER TABLE track ENABLE ROW LEVEL SECURITY; ALTER TABLE track FORCE ROW LEVEL SECURITY;
-        CREATE POLICY some ON track USING (id <= 100)";
+        CREATE POLICY first_half ON track USING (id <= 100)";
     database.execute_as(Role::Owner, policy).await?;
     let before = database.schema_dump().await?;
     let found = faults(&database, SECONDS).await;
-    assert!(found.contains("row security") && found.contains("some") && found.contains("BYPASSRLS") && found.contains("test.toml:5"), "{found}");
+    assert!(found.contains("row security") && found.contains("first_half") && found.contains("BYPASSRLS") && found.contains("test.toml:5"), "{found}");
     untouched(&database, &before).await?;
     // What the message says works.
     let bypass = format!("ALTER ROLE {} BYPASSRLS", database.role(Role::Data));
@@ -46,12 +46,12 @@ async fn rows_that_a_later_policy_hides_do_not_pass_as_verified() -> Outcome {
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
     spoil(&database, "track", "UPDATE track SET seconds = -1 WHERE id = 150").await?;
-    let policy = "ALTER TABLE track ENABLE ROW LEVEL SECURITY; CREATE POLICY some ON track USING (id <= 100)";
+    let policy = "ALTER TABLE track ENABLE ROW LEVEL SECURITY; CREATE POLICY first_half ON track USING (id <= 100)";
     database.execute_as(Role::Owner, policy).await?;
     applied(&embedded, job, Command::Verify).await?;
     let why = crate::stages::ground::held(&embedded, job).await?;
     assert!(why.contains("row-level security") || why.contains("42501") || why.contains("row security"), "{why}");
-    database.execute_as(Role::Owner, "DROP POLICY some ON track; ALTER TABLE track DISABLE ROW LEVEL SECURITY").await?;
+    database.execute_as(Role::Owner, "DROP POLICY first_half ON track; ALTER TABLE track DISABLE ROW LEVEL SECURITY").await?;
     applied(&embedded, job, Command::Verify).await?;
     assert!(crate::stages::ground::held(&embedded, job).await?.contains("1 row"));
     embedded.stop().await
