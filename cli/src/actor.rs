@@ -32,7 +32,9 @@ impl ActorArgs {
 /// Services and containers often have no name in the environment, but always a number.
 fn user_number() -> Option<String> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()))
+    std::fs::metadata("/proc/self")
+        .ok()
+        .map(|process| format!("uid {}", process.uid()))
 }
 
 #[cfg(test)]

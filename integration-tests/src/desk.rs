@@ -76,7 +76,10 @@ impl Desk {
             err: text(&output.stderr),
         };
         for printed in [&said.out, &said.err] {
-            ensure!(!self.settings.is_betrayed_by(printed), "{said:?} shows a password");
+            ensure!(
+                !self.settings.is_betrayed_by(printed),
+                "{said:?} shows a password"
+            );
         }
         Ok(said)
     }

@@ -62,7 +62,10 @@ pub const ALL: [Part; 3] = [Part::Planner, Part::Backfiller(4), Part::Verifier];
 /// Every fault of the spec.
 pub async fn compile(database: &Database<'_>, spec: &str) -> Result<Plan, Vec<Fault>> {
     let spec = Spec::from_toml(spec, "test.toml")?;
-    let mut conn = database.connect(Role::Data).await.expect("the data role may connect");
+    let mut conn = database
+        .connect(Role::Data)
+        .await
+        .expect("the data role may connect");
     planner::submit::prepare(&mut conn, &spec, &Acknowledged::default()).await
 }
 
@@ -73,7 +76,11 @@ pub async fn compile(database: &Database<'_>, spec: &str) -> Result<Plan, Vec<Fa
 pub async fn faults(database: &Database<'_>, spec: &str) -> String {
     match compile(database, spec).await {
         Ok(plan) => panic!("accepted: {}", plan.name),
-        Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        Err(faults) => faults
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }
 
@@ -116,30 +123,54 @@ impl Embedded {
     /// Starts roles.
     pub fn start_parts(&mut self, parts: &[Part]) {
         for part in parts {
-            let (targets, bus, clock, shutdown) =
-                (vec![self.target.clone()], self.bus.clone(), self.clock.clone(), self.shutdown.clone());
+            let (targets, bus, clock, shutdown) = (
+                vec![self.target.clone()],
+                self.bus.clone(),
+                self.clock.clone(),
+                self.shutdown.clone(),
+            );
             match part {
                 Part::Planner => {
                     let context = planner::Context {
-                        targets: targets.into_iter().map(|t| (t, Acknowledged::default())).collect(),
+                        targets: targets
+                            .into_iter()
+                            .map(|t| (t, Acknowledged::default()))
+                            .collect(),
                         bus,
                         clock,
                         shutdown,
                         name: "test-planner".to_owned(),
                         tick: Duration::from_millis(100),
                     };
-                    self.running.spawn(async move { Ok(planner::start(context).await?) });
+                    self.running
+                        .spawn(async move { Ok(planner::start(context).await?) });
                 }
                 Part::Backfiller(slots) => {
                     let name = format!("test-backfiller-{}", self.running.len()).as_str().into();
-                    let context = backfiller::Context { targets, bus, clock, shutdown, name, slots: *slots };
-                    self.running.spawn(async move { Ok(backfiller::start(context).await?) });
+                    let context = backfiller::Context {
+                        targets,
+                        bus,
+                        clock,
+                        shutdown,
+                        name,
+                        slots: *slots,
+                    };
+                    self.running
+                        .spawn(async move { Ok(backfiller::start(context).await?) });
                 }
                 Part::Verifier => {
                     let name = format!("test-verifier-{}", self.running.len()).as_str().into();
                     let replicas = BTreeMap::from([(self.target.name.clone(), self.replicas.clone())]);
-                    let context = verifier::Context { targets, replicas, bus, clock, shutdown, name };
-                    self.running.spawn(async move { Ok(verifier::start(context).await?) });
+                    let context = verifier::Context {
+                        targets,
+                        replicas,
+                        bus,
+                        clock,
+                        shutdown,
+                        name,
+                    };
+                    self.running
+                        .spawn(async move { Ok(verifier::start(context).await?) });
                 }
             }
         }
@@ -151,7 +182,13 @@ impl Embedded {
     /// Its faults, or a busy table.
     pub async fn submit(&self, database: &Database<'_>, spec: &str) -> anyhow::Result<JobId> {
         let plan = compile(database, spec).await.map_err(|faults| {
-            anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            anyhow::anyhow!(
+                faults
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            )
         })?;
         let id = JobId::new();
         planner::submit::take(&self.target, id, &plan, "test").await?;
@@ -188,8 +225,15 @@ impl Embedded {
     /// # Errors
     /// It is not verified.
     pub async fn verified(&self, id: JobId) -> anyhow::Result<Job> {
-        let job = self.until(id, &[JobState::Verified, JobState::Held, JobState::Failed]).await?;
-        anyhow::ensure!(job.state == JobState::Verified, "the job is {}: {}", job.state, job.reason.unwrap_or_default());
+        let job = self
+            .until(id, &[JobState::Verified, JobState::Held, JobState::Failed])
+            .await?;
+        anyhow::ensure!(
+            job.state == JobState::Verified,
+            "the job is {}: {}",
+            job.state,
+            job.reason.unwrap_or_default()
+        );
         Ok(job)
     }
 
@@ -199,7 +243,10 @@ impl Embedded {
     /// No answer.
     pub async fn say(&self, id: JobId, command: &Command) -> anyhow::Result<Answer> {
         let said = self.target.ledger.command(id, command, "test").await?;
-        wait::until("the planner answers", PATIENCE, async || self.target.ledger.answer(said).await).await
+        wait::until("the planner answers", PATIENCE, async || {
+            self.target.ledger.answer(said).await
+        })
+        .await
     }
 
     /// Rolls a job back and waits for the end of it.
@@ -210,7 +257,11 @@ impl Embedded {
         let answer = self.say(id, &Command::Rollback { discard }).await?;
         anyhow::ensure!(matches!(answer, Answer::Applied(_)), "{answer:?}");
         let job = self.until(id, &[JobState::RolledBack, JobState::Held]).await?;
-        anyhow::ensure!(job.state == JobState::RolledBack, "held: {}", job.reason.unwrap_or_default());
+        anyhow::ensure!(
+            job.state == JobState::RolledBack,
+            "held: {}",
+            job.reason.unwrap_or_default()
+        );
         Ok(())
     }
 
@@ -234,7 +285,11 @@ impl Embedded {
                 .fetch_all(self.target.ledger.pool())
                 .await?;
         for sweep in sweeps {
-            let faults = self.target.ledger.tiling_faults(id, 0, sweep.unsigned_abs()).await?;
+            let faults = self
+                .target
+                .ledger
+                .tiling_faults(id, 0, sweep.unsigned_abs())
+                .await?;
             anyhow::ensure!(faults.is_empty(), "sweep {sweep}: {faults:?}");
         }
         Ok(())

@@ -60,7 +60,10 @@ impl Fleet {
 
     /// Every process.
     pub fn all(&self) -> impl Iterator<Item = &Sluice> {
-        [&self.planner].into_iter().chain(&self.backfillers).chain([&self.verifier])
+        [&self.planner]
+            .into_iter()
+            .chain(&self.backfillers)
+            .chain([&self.verifier])
     }
 
     /// SIGTERM to each that still runs: it must end with status 0, and none may have panicked or logged a password.
@@ -71,11 +74,18 @@ impl Fleet {
         for service in self.all() {
             if service.pid().is_some() {
                 let status = service.terminate().await?;
-                ensure!(status == "exit status: 0", "{service:?} ended with {status}\n{}", service.log());
+                ensure!(
+                    status == "exit status: 0",
+                    "{service:?} ended with {status}\n{}",
+                    service.log()
+                );
             }
             let log = service.log();
             ensure!(!log.contains("panicked"), "{service:?} panicked\n{log}");
-            ensure!(!self.settings.is_betrayed_by(&log), "{service:?} logs a password\n{log}");
+            ensure!(
+                !self.settings.is_betrayed_by(&log),
+                "{service:?} logs a password\n{log}"
+            );
         }
         Ok(())
     }

@@ -56,8 +56,21 @@ impl Settings {
     /// Whether a text holds a password of one of the URLs.
     #[must_use]
     pub fn is_betrayed_by(&self, text: &str) -> bool {
-        let password = |url: &str| Some(url.split_once("://")?.1.split_once('@')?.0.split_once(':')?.1.to_owned());
-        self.env.iter().filter_map(|(_, value)| password(value)).any(|secret| text.contains(&secret))
+        let password = |url: &str| {
+            Some(
+                url.split_once("://")?
+                    .1
+                    .split_once('@')?
+                    .0
+                    .split_once(':')?
+                    .1
+                    .to_owned(),
+            )
+        };
+        self.env
+            .iter()
+            .filter_map(|(_, value)| password(value))
+            .any(|secret| text.contains(&secret))
     }
 }
 

@@ -147,7 +147,13 @@ impl Broker {
     ///
     /// # Errors
     /// The broker refuses, or no queue takes them.
-    pub async fn publish_raw(&self, vhost: &Vhost, exchange: &str, key: &str, payload: &str) -> anyhow::Result<()> {
+    pub async fn publish_raw(
+        &self,
+        vhost: &Vhost,
+        exchange: &str,
+        key: &str,
+        payload: &str,
+    ) -> anyhow::Result<()> {
         let body = serde_json::json!({
             "properties": {}, "routing_key": key, "payload": payload, "payload_encoding": "string",
         });
@@ -172,7 +178,9 @@ impl Broker {
     /// # Errors
     /// There is no such queue.
     pub async fn delete_queue(&self, vhost: &Vhost, queue: &str) -> anyhow::Result<()> {
-        self.management.delete(&format!("/api/queues/{}/{queue}", vhost.name)).await
+        self.management
+            .delete(&format!("/api/queues/{}/{queue}", vhost.name))
+            .await
     }
 
     /// Its AMQP port on 127.0.0.1.

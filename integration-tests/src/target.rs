@@ -39,7 +39,10 @@ pub async fn connect(database: &Database<'_>) -> Result<Target, Error> {
 /// What a service would say.
 pub async fn connect_with(database: &Database<'_>, settings: &TargetSettings) -> Result<Target, Error> {
     let clock: Arc<dyn Clock> = SystemClock::shared();
-    let presence = Presence { application_name: format!("sluice test {}", database.name()), data_connections: 4 };
+    let presence = Presence {
+        application_name: format!("sluice test {}", database.name()),
+        data_connections: 4,
+    };
     Target::connect("test".into(), settings, &presence, Missing::Create, &clock).await
 }
 
@@ -54,7 +57,10 @@ pub async fn ledger(database: &Database<'_>) -> Result<Ledger, Error> {
 /// A plan with one fill and no steps: enough for the ledger's rows to have something to point at.
 #[must_use]
 pub fn smallest_plan(table: &str) -> Plan {
-    let table = TableName { schema: "public".to_owned(), name: table.to_owned() };
+    let table = TableName {
+        schema: "public".to_owned(),
+        name: table.to_owned(),
+    };
     Plan {
         format: FORMAT,
         name: format!("smallest on {}", table.name),

@@ -54,10 +54,15 @@ pub async fn load(database: &Database<'_>, rows: u32, filling: Filling) -> anyho
         }
     };
     if filling == Filling::Sparse {
-        database.execute_as(Role::Owner, "ALTER TABLE track SET (fillfactor = 10)").await?;
+        database
+            .execute_as(Role::Owner, "ALTER TABLE track SET (fillfactor = 10)")
+            .await?;
     }
     let fill = if real { COPIES } else { GENERATED }.replace("ROWS", &rows.to_string());
-    database.execute_as(Role::Owner, &fill).await.context("cannot multiply track")?;
+    database
+        .execute_as(Role::Owner, &fill)
+        .await
+        .context("cannot multiply track")?;
     database.execute_as(Role::Owner, "ANALYZE track").await?;
     database.grant_data_privileges(&["track"]).await?;
     oracle::audit(database, "track", "track_id").await
@@ -75,10 +80,15 @@ pub fn spec(name: &str, sections: &str) -> String {
 /// The table as application traffic sees it.
 #[must_use]
 pub fn traffic() -> Table {
-    Table::new("track", "track_id", Column::integer("milliseconds"), Column::text("composer"))
-        .with("name", "'Untitled'")
-        .with("media_type_id", "1")
-        .with("unit_price", "0.99")
+    Table::new(
+        "track",
+        "track_id",
+        Column::integer("milliseconds"),
+        Column::text("composer"),
+    )
+    .with("name", "'Untitled'")
+    .with("media_type_id", "1")
+    .with("unit_price", "0.99")
 }
 
 const LIKE_IT: &str = "

@@ -144,7 +144,10 @@ impl Report {
     /// Lists the first rows that do not, with the seed.
     pub async fn assert_all_writes_found(&self, conn: &mut PgConnection) -> anyhow::Result<()> {
         let keys: Vec<i64> = self.model.keys().collect();
-        let rows = engine::sql::query(self.table.read_these()).bind(keys).fetch_all(conn).await?;
+        let rows = engine::sql::query(self.table.read_these())
+            .bind(keys)
+            .fetch_all(conn)
+            .await?;
         let mut found = BTreeMap::new();
         for row in rows {
             found.insert(

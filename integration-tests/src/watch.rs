@@ -33,7 +33,10 @@ impl<'d> Watched<'d> {
     /// # Errors
     /// That is no id.
     pub fn new(database: &'d Database<'d>, id: &str) -> anyhow::Result<Self> {
-        let id = id.trim().parse().map_err(|error| anyhow::anyhow!("{id:?} is not a job id: {error}"))?;
+        let id = id
+            .trim()
+            .parse()
+            .map_err(|error| anyhow::anyhow!("{id:?} is not a job id: {error}"))?;
         Ok(Self { database, id })
     }
 
@@ -62,7 +65,10 @@ impl<'d> Watched<'d> {
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
     {
         let mut conn = self.database.superuser().await?;
-        let value = engine::sql::scalar(query).bind(self.id.0).fetch_one(&mut conn).await;
+        let value = engine::sql::scalar(query)
+            .bind(self.id.0)
+            .fetch_one(&mut conn)
+            .await;
         value.with_context(|| query.to_owned())
     }
 
@@ -111,7 +117,10 @@ impl<'d> Watched<'d> {
             })
         });
         let state = left.await?;
-        ensure!(state == "backfilling", "nothing is left to interrupt: the job is {state}");
+        ensure!(
+            state == "backfilling",
+            "nothing is left to interrupt: the job is {state}"
+        );
         Ok(())
     }
 
@@ -135,8 +144,16 @@ impl<'d> Watched<'d> {
     pub async fn settled(&self, expected: Expected<'_>) -> anyhow::Result<i64> {
         let mut conn = self.database.superuser().await?;
         let wrong = oracle::mismatched(&mut conn, expected.table, expected.wrong).await?;
-        ensure!(wrong == 0, "{wrong} rows of {} are wrong: {}", expected.table, expected.wrong);
-        ensure!(oracle::chunks_tile(&mut conn, self.id).await? > 0, "no chunk was made");
+        ensure!(
+            wrong == 0,
+            "{wrong} rows of {} are wrong: {}",
+            expected.table,
+            expected.wrong
+        );
+        ensure!(
+            oracle::chunks_tile(&mut conn, self.id).await? > 0,
+            "no chunk was made"
+        );
         let counted = oracle::rows_changed(&mut conn, self.id).await?;
         let logged = oracle::rows_logged_for_sluice(&mut conn).await?;
         if counted != logged {
@@ -165,7 +182,8 @@ impl<'d> Watched<'d> {
 const HEAD: &str = "SELECT concat_ws(' ', state, '(' || reason || ')',
         (SELECT concat('go ', go, ' ', reason) FROM sluice.throttle t WHERE t.job = j.id))
     FROM sluice.job j WHERE id = $1";
-const TASKS: &str = "SELECT concat_ws(' ', count(*)::text, kind, phase, state, max(worker), max(note), max(error::text))
+const TASKS: &str =
+    "SELECT concat_ws(' ', count(*)::text, kind, phase, state, max(worker), max(note), max(error::text))
     FROM sluice.task WHERE job = $1 GROUP BY kind, phase, state ORDER BY 1";
 const EVENTS: &str = "SELECT concat_ws(' ', at::time::text, actor, kind, left(detail::text, 300))
     FROM sluice.event WHERE job = $1 ORDER BY id DESC LIMIT 12";

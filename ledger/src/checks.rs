@@ -125,7 +125,10 @@ impl Ledger {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::of("ledger.chunks_unverified"))?;
-        rows.iter().map(read_chunk).collect::<Result<_, _>>().map_err(Error::of("ledger.chunks_unverified"))
+        rows.iter()
+            .map(read_chunk)
+            .collect::<Result<_, _>>()
+            .map_err(Error::of("ledger.chunks_unverified"))
     }
 
     /// Records what re-reading a chunk found. The first reader wins; false: somebody else had recorded it.
@@ -139,7 +142,11 @@ impl Ledger {
         rows_checked: u64,
         mismatches: &[Mismatch],
     ) -> Result<bool, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::of("ledger.chunk_verified"))?;
+        let mut tx = self
+            .pool
+            .begin()
+            .await
+            .map_err(Error::of("ledger.chunk_verified"))?;
         let done = sqlx::query(
             "/* ledger.chunk_verified */
             UPDATE sluice.chunk
@@ -161,7 +168,12 @@ impl Ledger {
         if done.rows_affected() != 1 {
             return Ok(false);
         }
-        let found = FoundBy { job: chunk.job, fill: chunk.fill, round: 0, chunk: Some(chunk.id) };
+        let found = FoundBy {
+            job: chunk.job,
+            fill: chunk.fill,
+            round: 0,
+            chunk: Some(chunk.id),
+        };
         insert_mismatches(&mut tx, found, mismatches).await?;
         tx.commit().await.map_err(Error::of("ledger.chunk_verified"))?;
         Ok(true)
@@ -289,7 +301,11 @@ impl Ledger {
         read: &CheckedRange,
         mismatches: &[Mismatch],
     ) -> Result<bool, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::of("ledger.check_advance"))?;
+        let mut tx = self
+            .pool
+            .begin()
+            .await
+            .map_err(Error::of("ledger.check_advance"))?;
         let done = sqlx::query(
             "/* ledger.check_advance */
             UPDATE sluice.check_run
@@ -319,7 +335,17 @@ impl Ledger {
         if done.rows_affected() != 1 {
             return Ok(false);
         }
-        insert_mismatches(&mut tx, FoundBy { job, fill, round, chunk: None }, mismatches).await?;
+        insert_mismatches(
+            &mut tx,
+            FoundBy {
+                job,
+                fill,
+                round,
+                chunk: None,
+            },
+            mismatches,
+        )
+        .await?;
         tx.commit().await.map_err(Error::of("ledger.check_advance"))?;
         Ok(true)
     }
@@ -328,7 +354,13 @@ impl Ledger {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn issue_verdict(&self, job: JobId, fill: u32, round: u32, verdict: &Verdict) -> Result<(), Error> {
+    pub async fn issue_verdict(
+        &self,
+        job: JobId,
+        fill: u32,
+        round: u32,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
         sqlx::query(
             "/* ledger.verdict_insert */
             INSERT INTO sluice.verdict (job, fill, round, outcome, rows_checked, rows_mismatched, why)
@@ -454,7 +486,11 @@ struct FoundBy {
     chunk: Option<ChunkId>,
 }
 
-async fn insert_mismatches(conn: &mut PgConnection, found: FoundBy, mismatches: &[Mismatch]) -> Result<(), Error> {
+async fn insert_mismatches(
+    conn: &mut PgConnection,
+    found: FoundBy,
+    mismatches: &[Mismatch],
+) -> Result<(), Error> {
     for mismatch in mismatches {
         sqlx::query(
             "/* ledger.mismatch_insert */

@@ -177,18 +177,29 @@ pub async fn create(conn: &mut PgConnection, job: JobId, chunk: &NewChunk) -> Re
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.cursor_insert"))?;
-    tasks::create(conn, TaskId::of_chunk(chunk.id), job, Work::Chunk { fill: chunk.fill, chunk: chunk.id }).await
+    tasks::create(
+        conn,
+        TaskId::of_chunk(chunk.id),
+        job,
+        Work::Chunk {
+            fill: chunk.fill,
+            chunk: chunk.id,
+        },
+    )
+    .await
 }
 
 /// Writes the fence of a new claim into the cursor.
 pub(crate) async fn move_fence(conn: &mut PgConnection, chunk: ChunkId, fence: Fence) -> Result<(), Error> {
-    sqlx::query("/* ledger.cursor_fence */ UPDATE sluice.chunk_cursor SET attempt = $2, lease = $3 WHERE chunk = $1")
-        .bind(chunk.0)
-        .bind(fence.attempt)
-        .bind(fence.lease.0)
-        .execute(conn)
-        .await
-        .map_err(Error::of("ledger.cursor_fence"))?;
+    sqlx::query(
+        "/* ledger.cursor_fence */ UPDATE sluice.chunk_cursor SET attempt = $2, lease = $3 WHERE chunk = $1",
+    )
+    .bind(chunk.0)
+    .bind(fence.attempt)
+    .bind(fence.lease.0)
+    .execute(conn)
+    .await
+    .map_err(Error::of("ledger.cursor_fence"))?;
     Ok(())
 }
 
@@ -250,11 +261,16 @@ fn read_leave(row: &PgRow) -> Result<Leave, sqlx::Error> {
     Ok(Leave {
         go: go && !stale,
         reason: if stale && go {
-            Some(format!("the planner was last heard {age:.1} s ago; work stops until it is back"))
+            Some(format!(
+                "the planner was last heard {age:.1} s ago; work stops until it is back"
+            ))
         } else {
             row.try_get("reason")?
         },
-        ended: matches!(state.as_str(), "rolling-back" | "rolled-back" | "aborted" | "failed" | "done"),
+        ended: matches!(
+            state.as_str(),
+            "rolling-back" | "rolled-back" | "aborted" | "failed" | "done"
+        ),
         rows_per_second: share.map(|s| s.unsigned_abs()),
     })
 }
@@ -335,12 +351,21 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn finish_chunk(&self, claim: &Claim, failure: Option<&Failure>) -> Result<bool, Error> {
-        let Work::Chunk { chunk, .. } = claim.work else { return Ok(false) };
-        let mut tx = self.pool.begin().await.map_err(Error::of("ledger.chunk_finish"))?;
+        let Work::Chunk { chunk, .. } = claim.work else {
+            return Ok(false);
+        };
+        let mut tx = self
+            .pool
+            .begin()
+            .await
+            .map_err(Error::of("ledger.chunk_finish"))?;
         let error = failure
             .map(serde_json::to_value)
             .transpose()
-            .map_err(|source| Error::Document { what: "failure", source })?;
+            .map_err(|source| Error::Document {
+                what: "failure",
+                source,
+            })?;
         let done = sqlx::query(
             "/* ledger.chunk_finish */
             UPDATE sluice.chunk c
@@ -398,7 +423,10 @@ impl Ledger {
         .await
         .map_err(Error::of("ledger.sweep_facts"))?;
         let count = |column: &str| -> Result<u64, Error> {
-            Ok(row.try_get::<i64, _>(column).map_err(Error::of("ledger.sweep_facts"))?.unsigned_abs())
+            Ok(row
+                .try_get::<i64, _>(column)
+                .map_err(Error::of("ledger.sweep_facts"))?
+                .unsigned_abs())
         };
         Ok(SweepFacts {
             open: count("open")?,
@@ -432,12 +460,25 @@ impl Ledger {
         rows.iter()
             .map(|row| {
                 let get = || -> Result<_, sqlx::Error> {
-                    Ok((leaf_of(row)?, block(row, "cursor_block")?, block(row, "end_block")?, row.try_get("error")?))
+                    Ok((
+                        leaf_of(row)?,
+                        block(row, "cursor_block")?,
+                        block(row, "end_block")?,
+                        row.try_get("error")?,
+                    ))
                 };
-                let (leaf, cursor_block, end_block, error) = get().map_err(Error::of("ledger.chunks_failed"))?;
-                let failure =
-                    serde_json::from_value(error).map_err(|source| Error::Document { what: "failure", source })?;
-                Ok(FailedChunk { leaf, cursor_block, end_block, failure })
+                let (leaf, cursor_block, end_block, error) =
+                    get().map_err(Error::of("ledger.chunks_failed"))?;
+                let failure = serde_json::from_value(error).map_err(|source| Error::Document {
+                    what: "failure",
+                    source,
+                })?;
+                Ok(FailedChunk {
+                    leaf,
+                    cursor_block,
+                    end_block,
+                    failure,
+                })
             })
             .collect()
     }
@@ -465,9 +506,14 @@ impl Ledger {
         .fetch_one(&self.pool)
         .await
         .map_err(Error::of("ledger.chunks_recent"))?;
-        let seconds: Option<f64> = row.try_get("seconds").map_err(Error::of("ledger.chunks_recent"))?;
+        let seconds: Option<f64> = row
+            .try_get("seconds")
+            .map_err(Error::of("ledger.chunks_recent"))?;
         let blocks: Option<f64> = row.try_get("blocks").map_err(Error::of("ledger.chunks_recent"))?;
-        Ok(seconds.zip(blocks).map(|(s, b)| RecentChunks { duration: Duration::from_secs_f64(s), blocks: b as u64 }))
+        Ok(seconds.zip(blocks).map(|(s, b)| RecentChunks {
+            duration: Duration::from_secs_f64(s),
+            blocks: b as u64,
+        }))
     }
 
     /// Proves that the chunks of a sweep tile its leaves: one line per gap, overlap or missing end (invariant 1).
@@ -527,7 +573,10 @@ pub(crate) fn read_chunk(row: &PgRow) -> Result<Chunk, sqlx::Error> {
 }
 
 pub(crate) fn leaf_of(row: &PgRow) -> Result<TableName, sqlx::Error> {
-    Ok(TableName { schema: row.try_get("leaf_schema")?, name: row.try_get("leaf_name")? })
+    Ok(TableName {
+        schema: row.try_get("leaf_schema")?,
+        name: row.try_get("leaf_name")?,
+    })
 }
 
 pub(crate) fn oid(row: &PgRow) -> Result<u32, sqlx::Error> {

@@ -98,7 +98,10 @@ impl Ledger {
     /// What the database says.
     pub async fn command(&self, job: JobId, command: &Command, actor: &str) -> Result<CommandId, Error> {
         let id = CommandId::new();
-        let body = serde_json::to_value(command).map_err(|source| Error::Document { what: "command", source })?;
+        let body = serde_json::to_value(command).map_err(|source| Error::Document {
+            what: "command",
+            source,
+        })?;
         sqlx::query(
             "/* ledger.command_insert */
             INSERT INTO sluice.command (id, job, kind, body, actor) VALUES ($1, $2, $3, $4, $5)",
@@ -144,8 +147,15 @@ impl Ledger {
             };
             let (id, body, actor, at) = get().map_err(Error::of("ledger.commands_pending"))?;
             match serde_json::from_value(body) {
-                Ok(command) => pending.push(Pending { id, command, actor, at }),
-                Err(why) => tracing::warn!(command = %id, %why, "a command that this build cannot read is left alone"),
+                Ok(command) => pending.push(Pending {
+                    id,
+                    command,
+                    actor,
+                    at,
+                }),
+                Err(why) => {
+                    tracing::warn!(command = %id, %why, "a command that this build cannot read is left alone")
+                }
             }
         }
         Ok(pending)
@@ -164,10 +174,18 @@ impl Ledger {
         .await
         .map_err(Error::of("ledger.command_answer"))?;
         let Some(row) = row else { return Ok(None) };
-        let outcome: String = row.try_get("outcome").map_err(Error::of("ledger.command_answer"))?;
-        let answer: Option<String> = row.try_get("answer").map_err(Error::of("ledger.command_answer"))?;
+        let outcome: String = row
+            .try_get("outcome")
+            .map_err(Error::of("ledger.command_answer"))?;
+        let answer: Option<String> = row
+            .try_get("answer")
+            .map_err(Error::of("ledger.command_answer"))?;
         let answer = answer.unwrap_or_default();
-        Ok(Some(if outcome == "applied" { Answer::Applied(answer) } else { Answer::Refused(answer) }))
+        Ok(Some(if outcome == "applied" {
+            Answer::Applied(answer)
+        } else {
+            Answer::Refused(answer)
+        }))
     }
 }
 
@@ -202,7 +220,12 @@ pub async fn settle(conn: &mut PgConnection, id: CommandId, answer: &Answer) -> 
 ///
 /// # Errors
 /// What the database says.
-pub async fn record_approval(conn: &mut PgConnection, job: JobId, gate: &str, actor: &str) -> Result<(), Error> {
+pub async fn record_approval(
+    conn: &mut PgConnection,
+    job: JobId,
+    gate: &str,
+    actor: &str,
+) -> Result<(), Error> {
     sqlx::query(
         "/* ledger.approval_insert */
         INSERT INTO sluice.approval (job, gate, plan_hash, target, actor)

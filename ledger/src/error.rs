@@ -80,7 +80,9 @@ pub enum Error {
     #[error("there is no ledger in this database; a job creates it (`sluice run` or a planner)")]
     Absent,
     /// Somebody else is creating or upgrading the ledger for too long.
-    #[error("another process has been upgrading the ledger for {0} s; look for a statement tagged `ledger.migrate`")]
+    #[error(
+        "another process has been upgrading the ledger for {0} s; look for a statement tagged `ledger.migrate`"
+    )]
     MigrationBusy(u64),
     /// The ledger holds something that this build does not understand.
     #[error("the ledger holds something that this build cannot read")]

@@ -48,8 +48,18 @@ impl Ledger {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn audit(&self, job: Option<JobId>, actor: &str, kind: &str, detail: &Value) -> Result<(), Error> {
-        let mut conn = self.pool.acquire().await.map_err(Error::of("ledger.event_insert"))?;
+    pub async fn audit(
+        &self,
+        job: Option<JobId>,
+        actor: &str,
+        kind: &str,
+        detail: &Value,
+    ) -> Result<(), Error> {
+        let mut conn = self
+            .pool
+            .acquire()
+            .await
+            .map_err(Error::of("ledger.event_insert"))?;
         append(&mut conn, job, actor, kind, detail).await
     }
 

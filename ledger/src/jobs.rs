@@ -139,7 +139,9 @@ impl Ledger {
             .map_err(Error::of("ledger.job"))?
             .as_ref()
             .map(read_job)
-            .ok_or_else(|| Error::NoSuchJob { wanted: id.to_string() })?
+            .ok_or_else(|| Error::NoSuchJob {
+                wanted: id.to_string(),
+            })?
     }
 
     /// Finds a job by id, by the beginning of its id, or by name (the newest of that name).
@@ -164,7 +166,9 @@ impl Ledger {
             .map_err(Error::of("ledger.job_find"))?
             .as_ref()
             .map(read_job)
-            .ok_or_else(|| Error::NoSuchJob { wanted: wanted.to_owned() })?
+            .ok_or_else(|| Error::NoSuchJob {
+                wanted: wanted.to_owned(),
+            })?
     }
 
     /// Every job, newest first; at most 1000.
@@ -172,8 +176,12 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn jobs(&self) -> Result<Vec<Job>, Error> {
-        let sql = format!("/* ledger.jobs */ SELECT {COLUMNS} FROM sluice.job ORDER BY created_at DESC LIMIT 1000");
-        let rows = engine::sql::query(sql).fetch_all(&self.pool).await.map_err(Error::of("ledger.jobs"))?;
+        let sql =
+            format!("/* ledger.jobs */ SELECT {COLUMNS} FROM sluice.job ORDER BY created_at DESC LIMIT 1000");
+        let rows = engine::sql::query(sql)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::of("ledger.jobs"))?;
         rows.iter().map(read_job).collect()
     }
 
@@ -190,7 +198,10 @@ impl Ledger {
                 OR EXISTS (SELECT FROM sluice.command c WHERE c.job = job.id AND c.applied_at IS NULL)
             ORDER BY created_at"
         );
-        let rows = engine::sql::query(sql).fetch_all(&self.pool).await.map_err(Error::of("ledger.jobs_unfinished"))?;
+        let rows = engine::sql::query(sql)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::of("ledger.jobs_unfinished"))?;
         rows.iter().map(read_job).collect()
     }
 
@@ -269,7 +280,10 @@ async fn claim_table(tx: &mut Transaction<'_, Postgres>, job: JobId, table: &Tab
     .fetch_one(&mut **tx)
     .await
     .map_err(Error::of("ledger.job_table_other"))?;
-    Err(Error::TableBusy { table: format!("{}.{}", table.schema, table.name), other: JobId(other) })
+    Err(Error::TableBusy {
+        table: format!("{}.{}", table.schema, table.name),
+        other: JobId(other),
+    })
 }
 
 /// Writes a job's new state if its version is still the one that was read.
@@ -331,8 +345,17 @@ pub enum TableHold {
 ///
 /// # Errors
 /// [`Error::StageOrder`].
-pub async fn set_stage(conn: &mut PgConnection, job: JobId, stage: Stage, status: StageStatus) -> Result<(), Error> {
-    let earlier: Vec<&str> = Stage::ALL.iter().filter(|s| **s < stage).map(|s| s.as_str()).collect();
+pub async fn set_stage(
+    conn: &mut PgConnection,
+    job: JobId,
+    stage: Stage,
+    status: StageStatus,
+) -> Result<(), Error> {
+    let earlier: Vec<&str> = Stage::ALL
+        .iter()
+        .filter(|s| **s < stage)
+        .map(|s| s.as_str())
+        .collect();
     let done = sqlx::query(
         "/* ledger.stage_set */
         UPDATE sluice.stage
@@ -352,7 +375,10 @@ pub async fn set_stage(conn: &mut PgConnection, job: JobId, stage: Stage, status
     .await
     .map_err(Error::of("ledger.stage_set"))?;
     if done.rows_affected() != 1 {
-        return Err(Error::StageOrder { job, stage: stage.as_str() });
+        return Err(Error::StageOrder {
+            job,
+            stage: stage.as_str(),
+        });
     }
     Ok(())
 }
@@ -383,5 +409,8 @@ fn read_job(row: &PgRow) -> Result<Job, Error> {
         ))
     };
     let (state, job) = get().map_err(Error::of("ledger.job_read"))?;
-    Ok(Job { state: state.parse()?, ..job })
+    Ok(Job {
+        state: state.parse()?,
+        ..job
+    })
 }

@@ -27,8 +27,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "foundation",
+    sql: include_str!("../migrations/0001_foundation.sql"),
+}];
 
 /// Brings the ledger to [`FORMAT`].
 ///
@@ -66,11 +69,16 @@ async fn lock(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
 async fn apply_locked(conn: &mut PgConnection) -> Result<(), Error> {
     let known = applied(conn).await?;
     if let Some(newest) = known.iter().max().filter(|v| **v > FORMAT) {
-        return Err(Error::TooNew { found: *newest, known: FORMAT });
+        return Err(Error::TooNew {
+            found: *newest,
+            known: FORMAT,
+        });
     }
     for migration in MIGRATIONS.iter().filter(|m| !known.contains(&m.version)) {
         let mut tx = conn.begin().await.map_err(Error::of("ledger.migrate"))?;
-        engine::sql::execute_script(&mut tx, migration.sql).await.map_err(Error::of("ledger.migrate"))?;
+        engine::sql::execute_script(&mut tx, migration.sql)
+            .await
+            .map_err(Error::of("ledger.migrate"))?;
         sqlx::query("/* ledger.migrate_record */ INSERT INTO sluice.migration (version, name, checksum) VALUES ($1, $2, $3)")
             .bind(migration.version)
             .bind(migration.name)
@@ -100,7 +108,10 @@ pub(crate) async fn applied(conn: &mut PgConnection) -> Result<Vec<i32>, Error> 
 }
 
 fn checksum(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(sql.as_bytes())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -118,7 +129,11 @@ mod tests {
         for migration in MIGRATIONS {
             let sql = migration.sql.to_uppercase();
             for word in ["DROP ", "RENAME ", "TRUNCATE ", "DELETE ", "ALTER COLUMN"] {
-                assert!(!sql.contains(word), "migration {} contains {word}", migration.version);
+                assert!(
+                    !sql.contains(word),
+                    "migration {} contains {word}",
+                    migration.version
+                );
             }
         }
     }

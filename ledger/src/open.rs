@@ -81,17 +81,23 @@ impl Ledger {
         match versions.iter().max() {
             None => return Err(Error::Absent),
             Some(newest) if *newest > migrations::FORMAT => {
-                return Err(Error::TooNew { found: *newest, known: migrations::FORMAT });
+                return Err(Error::TooNew {
+                    found: *newest,
+                    known: migrations::FORMAT,
+                });
             }
             Some(_) => {}
         }
-        let row = sqlx::query("/* ledger.open */ SELECT id, system_identifier, database_oid FROM sluice.ledger")
-            .fetch_optional(&mut *conn)
-            .await
-            .map_err(Error::of("ledger.open"))?
-            .ok_or(Error::Absent)?;
+        let row =
+            sqlx::query("/* ledger.open */ SELECT id, system_identifier, database_oid FROM sluice.ledger")
+                .fetch_optional(&mut *conn)
+                .await
+                .map_err(Error::of("ledger.open"))?
+                .ok_or(Error::Absent)?;
         let here = identity(&mut conn).await?;
-        let system: String = row.try_get("system_identifier").map_err(Error::of("ledger.open"))?;
+        let system: String = row
+            .try_get("system_identifier")
+            .map_err(Error::of("ledger.open"))?;
         let database: i64 = row.try_get("database_oid").map_err(Error::of("ledger.open"))?;
         if system != here.system_identifier {
             return Err(Error::Clone {
@@ -99,11 +105,17 @@ impl Ledger {
             });
         }
         if database != here.database_oid {
-            return Err(Error::Clone { why: format!("database oid {database}, here {}", here.database_oid) });
+            return Err(Error::Clone {
+                why: format!("database oid {database}, here {}", here.database_oid),
+            });
         }
         let id: Uuid = row.try_get("id").map_err(Error::of("ledger.open"))?;
         drop(conn);
-        Ok(Self { pool, id: LedgerId(id), target })
+        Ok(Self {
+            pool,
+            id: LedgerId(id),
+            target,
+        })
     }
 
     /// Which ledger this is.
@@ -126,8 +138,11 @@ impl Ledger {
 
     async fn grant(&self, roles: &Setup) -> Result<(), Error> {
         let mut statements = Vec::new();
-        for (role, grants) in [(&roles.owner, OWNER_GRANTS), (&roles.data, DATA_GRANTS), (&roles.monitor, MONITOR_GRANTS)]
-        {
+        for (role, grants) in [
+            (&roles.owner, OWNER_GRANTS),
+            (&roles.data, DATA_GRANTS),
+            (&roles.monitor, MONITOR_GRANTS),
+        ] {
             let Some(role) = role else { continue };
             let role = engine::postgres::ident::quote(role).map_err(|e| Error::Identity(e.to_string()))?;
             statements.extend(grants.iter().map(|g| format!("{g} TO {role}")));
@@ -171,7 +186,11 @@ async fn refuse_published(conn: &mut sqlx::PgConnection, acknowledged: &[String]
     .fetch_all(conn)
     .await
     .map_err(Error::of("ledger.published"))?;
-    if publications.is_empty() { Ok(()) } else { Err(Error::PublishesEverything { publications }) }
+    if publications.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::PublishesEverything { publications })
+    }
 }
 
 struct Here {
@@ -192,8 +211,12 @@ async fn identity(conn: &mut sqlx::PgConnection) -> Result<Here, Error> {
     .await
     .map_err(Error::of("ledger.identity"))?;
     Ok(Here {
-        system_identifier: row.try_get("system_identifier").map_err(Error::of("ledger.identity"))?,
-        database_oid: row.try_get("database_oid").map_err(Error::of("ledger.identity"))?,
+        system_identifier: row
+            .try_get("system_identifier")
+            .map_err(Error::of("ledger.identity"))?,
+        database_oid: row
+            .try_get("database_oid")
+            .map_err(Error::of("ledger.identity"))?,
         timeline: row.try_get("timeline").map_err(Error::of("ledger.identity"))?,
     })
 }

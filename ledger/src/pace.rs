@@ -142,7 +142,9 @@ impl Ledger {
                     go: row.try_get("go")?,
                     reason: row.try_get("reason")?,
                     max_parallel: row.try_get::<i32, _>("max_parallel")?.unsigned_abs(),
-                    rows_per_second: row.try_get::<Option<i64>, _>("rows_per_second")?.map(i64::unsigned_abs),
+                    rows_per_second: row
+                        .try_get::<Option<i64>, _>("rows_per_second")?
+                        .map(i64::unsigned_abs),
                 },
                 Duration::from_millis(stopped.unsigned_abs()),
             ))

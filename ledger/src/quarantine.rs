@@ -54,7 +54,10 @@ impl Ledger {
                 let at: jiff_sqlx::Timestamp = row.try_get("at")?;
                 Ok(Quarantined {
                     id: row.try_get("id")?,
-                    table: TableName { schema: row.try_get("table_schema")?, name: row.try_get("table_name")? },
+                    table: TableName {
+                        schema: row.try_get("table_schema")?,
+                        name: row.try_get("table_name")?,
+                    },
                     key: row.try_get("row_key")?,
                     column: row.try_get("new_column")?,
                     kind: row.try_get("kind")?,

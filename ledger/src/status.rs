@@ -112,7 +112,10 @@ impl Ledger {
             .await
             .map_err(Error::of("ledger.counts"))?;
         let get = |column: &str| -> Result<u64, Error> {
-            Ok(row.try_get::<i64, _>(column).map_err(Error::of("ledger.counts"))?.unsigned_abs())
+            Ok(row
+                .try_get::<i64, _>(column)
+                .map_err(Error::of("ledger.counts"))?
+                .unsigned_abs())
         };
         Ok(Counts {
             chunks_total: get("chunks_total")?,

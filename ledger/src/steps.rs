@@ -83,12 +83,18 @@ impl Ledger {
                 let (id, state, worker, error) = get().map_err(Error::of("ledger.task_states"))?;
                 let state = match state.as_str() {
                     "ready" => TaskState::Ready,
-                    "leased" => TaskState::Leased { worker: worker.unwrap_or_default() },
+                    "leased" => TaskState::Leased {
+                        worker: worker.unwrap_or_default(),
+                    },
                     "done" => TaskState::Done,
-                    "failed" => TaskState::Failed(
-                        serde_json::from_value(error.unwrap_or_default())
-                            .map_err(|source| Error::Document { what: "failure", source })?,
-                    ),
+                    "failed" => {
+                        TaskState::Failed(serde_json::from_value(error.unwrap_or_default()).map_err(
+                            |source| Error::Document {
+                                what: "failure",
+                                source,
+                            },
+                        )?)
+                    }
                     _ => TaskState::Cancelled,
                 };
                 Ok((TaskId(id), state))

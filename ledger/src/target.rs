@@ -99,21 +99,37 @@ impl Target {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let open = |role: DatabaseRole, label: &'static str, max_connections: u32, route: Route| {
-            let options =
-                SessionOptions { application_name: presence.application_name.clone(), max_connections, route };
+            let options = SessionOptions {
+                application_name: presence.application_name.clone(),
+                max_connections,
+                route,
+            };
             let url = settings.url_for(role).clone();
             let target = name.clone();
             async move {
                 session::connect_pool(&url, &options)
                     .await
-                    .map_err(|source| Error::Connect { target, role: label, source })
+                    .map_err(|source| Error::Connect {
+                        target,
+                        role: label,
+                        source,
+                    })
             }
         };
         let ledger_pool = open(DatabaseRole::Ledger, "ledger", 6, Route::Direct).await?;
-        let data = open(DatabaseRole::Data, "data", presence.data_connections, Route::Pooled).await?;
+        let data = open(
+            DatabaseRole::Data,
+            "data",
+            presence.data_connections,
+            Route::Pooled,
+        )
+        .await?;
         let owner = open(DatabaseRole::Owner, "owner", 3, Route::Direct).await?;
         let monitor = open(DatabaseRole::Monitor, "monitor", 2, Route::Direct).await?;
-        let failed = |source| Error::Ledger { target: name.clone(), source };
+        let failed = |source| Error::Ledger {
+            target: name.clone(),
+            source,
+        };
         let ledger = match missing {
             Missing::Fail => Ledger::open(ledger_pool, name.clone()).await,
             Missing::Create => {
@@ -127,7 +143,13 @@ impl Target {
             }
         }
         .map_err(failed)?;
-        Ok(Self { name, ledger, data, owner, monitor })
+        Ok(Self {
+            name,
+            ledger,
+            data,
+            owner,
+            monitor,
+        })
     }
 
     /// Connects as a worker does, which comes up in any order with the database and the planner: while nobody
@@ -150,7 +172,9 @@ impl Target {
             if !error.may_pass() {
                 return Err(error);
             }
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let cause = std::error::Error::source(&error)
+                .map(ToString::to_string)
+                .unwrap_or_default();
             waiting(format!("{error}: {cause}"));
             clock.sleep(LOOK_AGAIN).await;
         }
@@ -182,7 +206,10 @@ impl Target {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(format!("the {route} connection fails: {error}")),
                 None => {
-                    return Err(format!("no answer over the {route} connection within {} s", ANSWERS_WITHIN.as_secs()));
+                    return Err(format!(
+                        "no answer over the {route} connection within {} s",
+                        ANSWERS_WITHIN.as_secs()
+                    ));
                 }
             }
         }
@@ -197,7 +224,14 @@ impl Error {
     /// Whether waiting can mend it, for somebody who does not make ledgers.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        self.is_transient() || matches!(self, Self::Ledger { source: LedgerError::Absent, .. })
+        self.is_transient()
+            || matches!(
+                self,
+                Self::Ledger {
+                    source: LedgerError::Absent,
+                    ..
+                }
+            )
     }
 }
 

@@ -334,7 +334,12 @@ impl Ledger {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn record_backend(&self, task: TaskId, fence: Fence, backend: (i32, String)) -> Result<(), Error> {
+    pub async fn record_backend(
+        &self,
+        task: TaskId,
+        fence: Fence,
+        backend: (i32, String),
+    ) -> Result<(), Error> {
         sqlx::query(
             "/* ledger.task_backend */
             UPDATE sluice.task
@@ -383,7 +388,18 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn finish(&self, task: TaskId, fence: Fence) -> Result<bool, Error> {
-        end(&self.pool, task, fence, Ended { state: "done", error: None, due_in: Duration::ZERO, note: None }).await
+        end(
+            &self.pool,
+            task,
+            fence,
+            Ended {
+                state: "done",
+                error: None,
+                due_in: Duration::ZERO,
+                note: None,
+            },
+        )
+        .await
     }
 
     /// A task failed for a reason that trying again will not mend.
@@ -391,17 +407,47 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn fail(&self, task: TaskId, fence: Fence, failure: &Failure) -> Result<bool, Error> {
-        let error = serde_json::to_value(failure).map_err(|source| Error::Document { what: "failure", source })?;
-        end(&self.pool, task, fence, Ended { state: "failed", error: Some(error), due_in: Duration::ZERO, note: None })
-            .await
+        let error = serde_json::to_value(failure).map_err(|source| Error::Document {
+            what: "failure",
+            source,
+        })?;
+        end(
+            &self.pool,
+            task,
+            fence,
+            Ended {
+                state: "failed",
+                error: Some(error),
+                due_in: Duration::ZERO,
+                note: None,
+            },
+        )
+        .await
     }
 
     /// Gives a task back: it becomes ready again after `due_in`, with a note that says why.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn give_back(&self, task: TaskId, fence: Fence, due_in: Duration, why: &str) -> Result<bool, Error> {
-        end(&self.pool, task, fence, Ended { state: "ready", error: None, due_in, note: Some(why.to_owned()) }).await
+    pub async fn give_back(
+        &self,
+        task: TaskId,
+        fence: Fence,
+        due_in: Duration,
+        why: &str,
+    ) -> Result<bool, Error> {
+        end(
+            &self.pool,
+            task,
+            fence,
+            Ended {
+                state: "ready",
+                error: None,
+                due_in,
+                note: Some(why.to_owned()),
+            },
+        )
+        .await
     }
 
     /// Tasks of this target whose message should go out now: never published, published long ago and
@@ -525,24 +571,50 @@ pub(crate) async fn end_in(
     let error = failure
         .map(serde_json::to_value)
         .transpose()
-        .map_err(|source| Error::Document { what: "failure", source })?;
+        .map_err(|source| Error::Document {
+            what: "failure",
+            source,
+        })?;
     let state = if failure.is_some() { "failed" } else { "done" };
-    end(conn, task, fence, Ended { state, error, due_in: Duration::ZERO, note: None }).await
+    end(
+        conn,
+        task,
+        fence,
+        Ended {
+            state,
+            error,
+            due_in: Duration::ZERO,
+            note: None,
+        },
+    )
+    .await
 }
 
 fn read_outstanding(row: &PgRow) -> Result<Outstanding, Error> {
     let get = || -> Result<Outstanding, sqlx::Error> {
         let kind: String = row.try_get("kind")?;
         let number = |column: &str| -> Result<u32, sqlx::Error> {
-            Ok(row.try_get::<Option<i32>, _>(column)?.unwrap_or_default().unsigned_abs())
+            Ok(row
+                .try_get::<Option<i32>, _>(column)?
+                .unwrap_or_default()
+                .unsigned_abs())
         };
         let work = match kind.as_str() {
             "step" => {
                 let phase: Option<String> = row.try_get("phase")?;
-                Work::Step { phase: phase_of(phase.as_deref()), step: number("step")? }
+                Work::Step {
+                    phase: phase_of(phase.as_deref()),
+                    step: number("step")?,
+                }
             }
-            "chunk" => Work::Chunk { fill: number("fill")?, chunk: ChunkId(row.try_get("chunk")?) },
-            _ => Work::Check { fill: number("fill")?, round: number("step")? },
+            "chunk" => Work::Chunk {
+                fill: number("fill")?,
+                chunk: ChunkId(row.try_get("chunk")?),
+            },
+            _ => Work::Check {
+                fill: number("fill")?,
+                round: number("step")?,
+            },
         };
         Ok(Outstanding {
             task: TaskId(row.try_get("id")?),

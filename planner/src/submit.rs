@@ -112,7 +112,10 @@ fn could_not_ask(faults: &[Fault]) -> bool {
 }
 
 fn lacks(missing: &privileges::MissingPrivilege) -> String {
-    format!("role {} lacks {}; paste: {}", missing.user, missing.what, missing.grant_sql)
+    format!(
+        "role {} lacks {}; paste: {}",
+        missing.user, missing.what, missing.grant_sql
+    )
 }
 
 /// Handles `job.submit` messages.
@@ -211,7 +214,10 @@ impl Intake {
         let tables = tables_of(&mut conn, &spec).await;
         drop(conn);
         // A role that may not even read the table makes the database's answer a fault; the GRANT says more.
-        if prepared.as_ref().map_or_else(|faults| could_not_ask(faults), |_| true) {
+        if prepared
+            .as_ref()
+            .map_or_else(|faults| could_not_ask(faults), |_| true)
+        {
             let missing = missing_privileges(target, &tables).await;
             let missing = missing.map_err(|error| ledger::Error::Identity(chain(&error)))?;
             if !missing.is_empty() {

@@ -41,7 +41,9 @@ pub enum Unsuitable {
         database: String,
     },
     /// Too old.
-    #[error("the server is PostgreSQL {found}, Sluice needs 14 or later (it reads ranges of blocks); upgrade the server first")]
+    #[error(
+        "the server is PostgreSQL {found}, Sluice needs 14 or later (it reads ranges of blocks); upgrade the server first"
+    )]
     TooOld {
         /// Major version.
         found: u32,

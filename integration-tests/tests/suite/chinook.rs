@@ -60,16 +60,32 @@ async fn emails_are_lower_cased_and_back() -> anyhow::Result<()> {
 /// The runner says that the group is skipped without the folder; by hand, each test says so.
 async fn there_and_back(case: &Case) -> anyhow::Result<()> {
     let Some(dump) = tracks::dump() else {
-        eprintln!("SKIPPED {}: {DUMPS} is not set to a folder with Chinook_PostgreSql.sql", case.name);
+        eprintln!(
+            "SKIPPED {}: {DUMPS} is not set to a folder with Chinook_PostgreSql.sql",
+            case.name
+        );
         return Ok(());
     };
     let database = shop(&dump).await?;
     let (schema, rows) = (database.schema_dump().await?, rows(&database, case.table).await?);
     let desk = Desk::new(&Settings::of(&database))?;
-    let text = format!("name = \"{}\"\n\n[[change]]\ntable = \"{}\"\n{}", case.name, case.table, case.change);
+    let text = format!(
+        "name = \"{}\"\n\n[[change]]\ntable = \"{}\"\n{}",
+        case.name, case.table, case.change
+    );
     let spec = desk.write("spec.toml", &text)?;
 
-    desk.ok(&["run", &spec, "--target", "main", "--as", "tester", "--report", "report.json"]).await?;
+    desk.ok(&[
+        "run",
+        &spec,
+        "--target",
+        "main",
+        "--as",
+        "tester",
+        "--report",
+        "report.json",
+    ])
+    .await?;
     let report: serde_json::Value = serde_json::from_str(&desk.read("report.json")?)?;
     assert_eq!(report["state"], "verified", "{report:#}");
     let count = i64::try_from(rows.lines().count())?;
@@ -78,9 +94,26 @@ async fn there_and_back(case: &Case) -> anyhow::Result<()> {
     let mut conn = database.superuser().await?;
     assert_eq!(oracle::mismatched(&mut conn, case.table, case.wrong).await?, 0);
 
-    desk.ok(&["rollback", case.name, "--discard", "--target", "main", "--as", "tester"]).await?;
-    assert_eq!(database.schema_dump().await?, schema, "the schema is not as it was");
-    assert_eq!(self::rows(&database, case.table).await?, rows, "the rows are not as they were");
+    desk.ok(&[
+        "rollback",
+        case.name,
+        "--discard",
+        "--target",
+        "main",
+        "--as",
+        "tester",
+    ])
+    .await?;
+    assert_eq!(
+        database.schema_dump().await?,
+        schema,
+        "the schema is not as it was"
+    );
+    assert_eq!(
+        self::rows(&database, case.table).await?,
+        rows,
+        "the rows are not as they were"
+    );
     Ok(())
 }
 
@@ -94,6 +127,10 @@ async fn shop(dump: &Path) -> anyhow::Result<Database<'static>> {
 
 /// Every row as text, one a line, in a fixed order.
 async fn rows(database: &Database<'_>, table: &str) -> anyhow::Result<String> {
-    let query = format!("SELECT string_agg(to_jsonb(t)::text, E'\\n' ORDER BY to_jsonb(t)::text) FROM {table} AS t");
-    database.value(Role::Owner, &query).await.context("cannot read the rows")
+    let query =
+        format!("SELECT string_agg(to_jsonb(t)::text, E'\\n' ORDER BY to_jsonb(t)::text) FROM {table} AS t");
+    database
+        .value(Role::Owner, &query)
+        .await
+        .context("cannot read the rows")
 }

@@ -43,7 +43,9 @@ async fn small<'s>(server: &'s Server, vhost: &Vhost) -> anyhow::Result<(Databas
 /// Submits the migration of the tracks and gives the job.
 async fn submit<'d>(desk: &Desk, database: &'d Database<'d>, sections: &str) -> anyhow::Result<Watched<'d>> {
     let spec = desk.write("spec.toml", &tracks::spec("track-seconds", sections))?;
-    let id = desk.ok(&["submit", &spec, "--target", "main", "--as", "tester"]).await?;
+    let id = desk
+        .ok(&["submit", &spec, "--target", "main", "--as", "tester"])
+        .await?;
     Watched::new(database, &id)
 }
 
@@ -53,11 +55,18 @@ async fn traffic(database: &Database<'_>) -> anyhow::Result<Traffic> {
 }
 
 /// The end of every test here.
-async fn assert_settled(job: &Watched<'_>, database: &Database<'_>, traffic: Traffic, fleet: Fleet) -> Outcome {
+async fn assert_settled(
+    job: &Watched<'_>,
+    database: &Database<'_>,
+    traffic: Traffic,
+    fleet: Fleet,
+) -> Outcome {
     job.until("verified", PATIENCE).await?;
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
-    report.assert_all_writes_found(&mut database.superuser().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.superuser().await?)
+        .await?;
     job.settled(tracks::EXPECTED).await?;
     fleet.dismiss().await
 }

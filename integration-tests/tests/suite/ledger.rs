@@ -18,7 +18,12 @@ type Outcome = anyhow::Result<()>;
 async fn job_on(ledger: &Ledger, table: &str) -> Result<JobId, Error> {
     let plan = target::smallest_plan(table);
     let id = JobId::new();
-    let new = NewJob { id, plan: &plan, submitted_by: "ann", machine: serde_json::json!({}) };
+    let new = NewJob {
+        id,
+        plan: &plan,
+        submitted_by: "ann",
+        machine: serde_json::json!({}),
+    };
     ledger.take_job(new).await.map(|_| id)
 }
 
@@ -30,7 +35,10 @@ fn range(job: JobId, seq: u64, first_block: u64, end_block: u64) -> NewChunk {
         seq,
         kind: ChunkKind::Sweep,
         leaf_oid: 1,
-        leaf: engine::catalog::TableName { schema: "public".to_owned(), name: "t".to_owned() },
+        leaf: engine::catalog::TableName {
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+        },
         fingerprint: "print".to_owned(),
         first_block,
         end_block,
@@ -56,11 +64,19 @@ async fn lapse(ledger: &Ledger, task: TaskId) -> Outcome {
 #[tokio::test]
 async fn many_processes_create_the_ledger_at_once_and_it_is_created_once() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
-    let (a, b, c) =
-        tokio::join!(target::ledger(&database), target::ledger(&database), target::ledger(&database));
+    let (a, b, c) = tokio::join!(
+        target::ledger(&database),
+        target::ledger(&database),
+        target::ledger(&database)
+    );
     assert_eq!(a?.id(), b?.id());
     c?;
-    assert_eq!(database.value::<i64>(Role::Ledger, "SELECT count(*) FROM sluice.migration").await?, 1);
+    assert_eq!(
+        database
+            .value::<i64>(Role::Ledger, "SELECT count(*) FROM sluice.migration")
+            .await?,
+        1
+    );
     Ok(())
 }
 
@@ -69,7 +85,9 @@ async fn many_processes_create_the_ledger_at_once_and_it_is_created_once() -> Ou
 #[tokio::test]
 async fn a_waiting_migrator_does_not_deadlock_with_create_index_concurrently() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
-    database.execute_as(Role::Owner, "CREATE TABLE t (id int)").await?;
+    database
+        .execute_as(Role::Owner, "CREATE TABLE t (id int)")
+        .await?;
     let mut other = database.connect(Role::Ledger).await?;
     other.execute("SELECT pg_advisory_lock(126909663503205)").await?;
     let waiting = async {
@@ -86,7 +104,9 @@ async fn a_waiting_migrator_does_not_deadlock_with_create_index_concurrently() -
             .await
         })
         .await?;
-        database.execute_as(Role::Owner, "CREATE INDEX CONCURRENTLY t_id ON t (id)").await?;
+        database
+            .execute_as(Role::Owner, "CREATE INDEX CONCURRENTLY t_id ON t (id)")
+            .await?;
         other.execute("SELECT pg_advisory_unlock_all()").await?;
         anyhow::Ok(())
     };
@@ -101,10 +121,21 @@ async fn a_newer_ledger_is_refused_with_what_to_do() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
     target::ledger(&database).await?;
     database
-        .execute_as(Role::Ledger, "INSERT INTO sluice.migration (version, name, checksum) VALUES (99, 'future', '')")
+        .execute_as(
+            Role::Ledger,
+            "INSERT INTO sluice.migration (version, name, checksum) VALUES (99, 'future', '')",
+        )
         .await?;
-    let refused = target::ledger(&database).await.err().map(|e| format!("{:#}", anyhow::Error::from(e)));
-    assert!(refused.as_deref().is_some_and(|r| r.contains("format 99") && r.contains("upgrade sluice")), "{refused:?}");
+    let refused = target::ledger(&database)
+        .await
+        .err()
+        .map(|e| format!("{:#}", anyhow::Error::from(e)));
+    assert!(
+        refused
+            .as_deref()
+            .is_some_and(|r| r.contains("format 99") && r.contains("upgrade sluice")),
+        "{refused:?}"
+    );
     Ok(())
 }
 
@@ -116,12 +147,18 @@ async fn a_copy_of_the_database_is_not_worked_on() -> Outcome {
     target::ledger(&database).await?;
     let mut admin = server.superuser("postgres").await?;
     let copy = format!("{}_copy", database.name());
-    let close = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", database.name());
+    let close = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+        database.name()
+    );
     wait::until("the copy is made", Duration::from_secs(20), async || {
         admin.execute(sqlx::raw_sql(sqlx_text(&close))).await?;
         Ok::<_, sqlx::Error>(
             admin
-                .execute(sqlx::raw_sql(sqlx_text(&format!("CREATE DATABASE {copy} TEMPLATE {}", database.name()))))
+                .execute(sqlx::raw_sql(sqlx_text(&format!(
+                    "CREATE DATABASE {copy} TEMPLATE {}",
+                    database.name()
+                ))))
                 .await
                 .is_ok(),
         )
@@ -132,7 +169,11 @@ async fn a_copy_of_the_database_is_not_worked_on() -> Outcome {
     let pool = sqlx::PgPool::connect(&url).await?;
     let opened = Ledger::open(pool.clone(), "test".into()).await;
     pool.close().await;
-    admin.execute(sqlx::raw_sql(sqlx_text(&format!("DROP DATABASE {copy} WITH (FORCE)")))).await?;
+    admin
+        .execute(sqlx::raw_sql(sqlx_text(&format!(
+            "DROP DATABASE {copy} WITH (FORCE)"
+        ))))
+        .await?;
     assert!(matches!(opened, Err(Error::Clone { .. })), "{opened:?}");
     Ok(())
 }
@@ -148,10 +189,22 @@ fn sqlx_text(text: &str) -> sqlx::AssertSqlSafe<String> {
 async fn a_publication_for_all_tables_is_refused_before_anything_is_created() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
     let mut admin = database.superuser().await?;
-    admin.execute("CREATE PUBLICATION everything FOR ALL TABLES").await?;
-    let refused = target::ledger(&database).await.err().map(|e| format!("{:#}", anyhow::Error::from(e)));
-    assert!(refused.as_deref().is_some_and(|r| r.contains("everything")), "{refused:?}");
-    assert!(!database.value::<bool>(Role::Ledger, "SELECT to_regnamespace('sluice') IS NOT NULL").await?);
+    admin
+        .execute("CREATE PUBLICATION everything FOR ALL TABLES")
+        .await?;
+    let refused = target::ledger(&database)
+        .await
+        .err()
+        .map(|e| format!("{:#}", anyhow::Error::from(e)));
+    assert!(
+        refused.as_deref().is_some_and(|r| r.contains("everything")),
+        "{refused:?}"
+    );
+    assert!(
+        !database
+            .value::<bool>(Role::Ledger, "SELECT to_regnamespace('sluice') IS NOT NULL")
+            .await?
+    );
     let mut settings = target::settings(&database);
     settings.acknowledge_publications = vec!["everything".to_owned()];
     target::connect_with(&database, &settings).await?;
@@ -164,8 +217,15 @@ async fn a_second_job_on_a_table_is_refused_until_the_first_has_ended() -> Outco
     let ledger = target::ledger(&database).await?;
     let first = job_on(&ledger, "t").await?;
     let refused = job_on(&ledger, "t").await;
-    assert!(matches!(&refused, Err(Error::TableBusy { other, .. }) if *other == first), "{refused:?}");
-    assert_eq!(ledger.jobs().await?.len(), 1, "the refused job left something behind");
+    assert!(
+        matches!(&refused, Err(Error::TableBusy { other, .. }) if *other == first),
+        "{refused:?}"
+    );
+    assert_eq!(
+        ledger.jobs().await?.len(),
+        1,
+        "the refused job left something behind"
+    );
     job_on(&ledger, "u").await?;
     let mut conn = ledger.pool().acquire().await?;
     jobs::hold_tables(&mut conn, first, TableHold::Release).await?;
@@ -180,7 +240,12 @@ async fn the_same_submission_twice_is_one_job() -> Outcome {
     let ledger = target::ledger(&database).await?;
     let plan = target::smallest_plan("t");
     let id = JobId::new();
-    let new = || NewJob { id, plan: &plan, submitted_by: "ann", machine: serde_json::json!({}) };
+    let new = || NewJob {
+        id,
+        plan: &plan,
+        submitted_by: "ann",
+        machine: serde_json::json!({}),
+    };
     assert_eq!(ledger.take_job(new()).await?, Taken::New);
     assert_eq!(ledger.take_job(new()).await?, Taken::Known);
     Ok(())
@@ -196,7 +261,10 @@ async fn no_stage_starts_before_every_earlier_one_is_done() -> Outcome {
     for stage in Stage::ALL {
         for later in Stage::ALL.iter().filter(|s| *s > stage) {
             let early = jobs::set_stage(&mut conn, job, *later, StageStatus::Running).await;
-            assert!(matches!(early, Err(Error::StageOrder { .. })), "{later} began before {stage} was done");
+            assert!(
+                matches!(early, Err(Error::StageOrder { .. })),
+                "{later} began before {stage} was done"
+            );
         }
         jobs::set_stage(&mut conn, job, *stage, StageStatus::Running).await?;
         jobs::set_stage(&mut conn, job, *stage, StageStatus::Done).await?;
@@ -209,7 +277,13 @@ async fn a_change_from_a_stale_version_is_thrown_away_whole() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
     let ledger = target::ledger(&database).await?;
     let job = job_on(&ledger, "t").await?;
-    let change = |state| JobChange { id: job, version: 0, state, reason: None, machine: serde_json::json!({}) };
+    let change = |state| JobChange {
+        id: job,
+        version: 0,
+        state,
+        reason: None,
+        machine: serde_json::json!({}),
+    };
     let mut conn = ledger.pool().acquire().await?;
     jobs::change(&mut conn, &change(JobState::Planned)).await?;
     let stale = jobs::change(&mut conn, &change(JobState::Held)).await;
@@ -246,18 +320,31 @@ async fn a_zombie_can_neither_advance_nor_finish_nor_renew() -> Outcome {
     let ledger = target::ledger(&database).await?;
     let (_, chunk, task) = one_chunk(&ledger).await?;
     let zombie = claimed(&ledger, task, "zombie").await?;
-    assert!(matches!(ledger.claim(task, &"heir".into()).await?, Claimed::Busy), "a live lease was taken");
+    assert!(
+        matches!(ledger.claim(task, &"heir".into()).await?, Claimed::Busy),
+        "a live lease was taken"
+    );
     lapse(&ledger, task).await?;
     assert_eq!(ledger.lapsed_lease(task).await?, Some(zombie.fence.lease));
     let heir = claimed(&ledger, task, "heir").await?;
-    assert_eq!((heir.fence.attempt, heir.took_over), (2, Some(zombie.fence.lease)));
+    assert_eq!(
+        (heir.fence.attempt, heir.took_over),
+        (2, Some(zombie.fence.lease))
+    );
 
-    let step = Progress { cursor_block: 10, rows_changed: 1, ..Progress::default() };
+    let step = Progress {
+        cursor_block: 10,
+        rows_changed: 1,
+        ..Progress::default()
+    };
     let mut conn = ledger.pool().acquire().await?;
     let late = chunks::advance(&mut conn, chunk, zombie.fence, step).await;
     assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
     // A lost tail of commits can issue the same attempt number again: the lease id still differs (PITFALLS 24).
-    let forged = Fence { attempt: heir.fence.attempt, lease: LeaseId::random() };
+    let forged = Fence {
+        attempt: heir.fence.attempt,
+        lease: LeaseId::random(),
+    };
     let forged = chunks::advance(&mut conn, chunk, forged, step).await;
     assert!(matches!(forged, Err(Error::LeaseLost { .. })), "{forged:?}");
     assert!(!ledger.renew(task, zombie.fence).await?);
@@ -276,9 +363,30 @@ async fn a_chunk_is_not_done_before_its_cursor_stands_at_its_end() -> Outcome {
     let (_, chunk, task) = one_chunk(&ledger).await?;
     let claim = claimed(&ledger, task, "ann").await?;
     let mut conn = ledger.pool().acquire().await?;
-    chunks::advance(&mut conn, chunk, claim.fence, Progress { cursor_block: 9, ..Progress::default() }).await?;
-    assert!(!ledger.finish_chunk(&claim, None).await?, "finished with a block to go");
-    chunks::advance(&mut conn, chunk, claim.fence, Progress { cursor_block: 10, ..Progress::default() }).await?;
+    chunks::advance(
+        &mut conn,
+        chunk,
+        claim.fence,
+        Progress {
+            cursor_block: 9,
+            ..Progress::default()
+        },
+    )
+    .await?;
+    assert!(
+        !ledger.finish_chunk(&claim, None).await?,
+        "finished with a block to go"
+    );
+    chunks::advance(
+        &mut conn,
+        chunk,
+        claim.fence,
+        Progress {
+            cursor_block: 10,
+            ..Progress::default()
+        },
+    )
+    .await?;
     assert!(ledger.finish_chunk(&claim, None).await?);
     Ok(())
 }
@@ -290,12 +398,27 @@ async fn a_failed_chunk_says_why_and_resume_opens_it_where_it_stood() -> Outcome
     let (job, chunk, task) = one_chunk(&ledger).await?;
     let claim = claimed(&ledger, task, "ann").await?;
     let mut conn = ledger.pool().acquire().await?;
-    chunks::advance(&mut conn, chunk, claim.fence, Progress { cursor_block: 4, ..Progress::default() }).await?;
-    let failure =
-        Failure { class: FailureClass::Data, sqlstate: Some("22012".to_owned()), message: "division".to_owned() };
+    chunks::advance(
+        &mut conn,
+        chunk,
+        claim.fence,
+        Progress {
+            cursor_block: 4,
+            ..Progress::default()
+        },
+    )
+    .await?;
+    let failure = Failure {
+        class: FailureClass::Data,
+        sqlstate: Some("22012".to_owned()),
+        message: "division".to_owned(),
+    };
     assert!(ledger.finish_chunk(&claim, Some(&failure)).await?);
     let facts = ledger.sweep_facts(job, 0, 1).await?;
-    assert_eq!((facts.failed[0].cursor_block, &facts.failed[0].failure), (4, &failure));
+    assert_eq!(
+        (facts.failed[0].cursor_block, &facts.failed[0].failure),
+        (4, &failure)
+    );
     ledger::tasks::requeue_failed(&mut conn, job).await?;
     let again = claimed(&ledger, task, "bob").await?;
     assert_eq!(again.fence.attempt, 2);
@@ -321,7 +444,10 @@ async fn gaps_overlaps_and_missing_ends_of_a_sweep_are_found() -> Outcome {
         let leaf = sweeps::SweepLeaf {
             seq: 0,
             oid: 1,
-            name: engine::catalog::TableName { schema: "public".to_owned(), name: "t".to_owned() },
+            name: engine::catalog::TableName {
+                schema: "public".to_owned(),
+                name: "t".to_owned(),
+            },
             blocks: 10,
             fingerprint: "print".to_owned(),
         };
@@ -343,10 +469,22 @@ async fn the_first_verdict_of_a_round_stands() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
     let ledger = target::ledger(&database).await?;
     let job = job_on(&ledger, "t").await?;
-    let verdict = |outcome| Verdict { outcome, rows_checked: 3, rows_mismatched: 1, why: "one".to_owned() };
-    ledger.issue_verdict(job, 0, 1, &verdict(Conclusion::Hold)).await?;
-    ledger.issue_verdict(job, 0, 1, &verdict(Conclusion::Proceed)).await?;
-    assert_eq!(ledger.verdict(job, 0, 1).await?.map(|v| v.outcome), Some(Conclusion::Hold));
+    let verdict = |outcome| Verdict {
+        outcome,
+        rows_checked: 3,
+        rows_mismatched: 1,
+        why: "one".to_owned(),
+    };
+    ledger
+        .issue_verdict(job, 0, 1, &verdict(Conclusion::Hold))
+        .await?;
+    ledger
+        .issue_verdict(job, 0, 1, &verdict(Conclusion::Proceed))
+        .await?;
+    assert_eq!(
+        ledger.verdict(job, 0, 1).await?.map(|v| v.outcome),
+        Some(Conclusion::Hold)
+    );
     assert_eq!(ledger.verdict(job, 0, 2).await?, None);
     Ok(())
 }
@@ -358,9 +496,15 @@ async fn a_named_lease_has_one_holder_and_passes_on_when_given_up() -> Outcome {
     let (ann, bob) = (LeaseId::random(), LeaseId::random());
     assert!(ledger.hold_lease("planner", "ann", ann).await?);
     assert!(!ledger.hold_lease("planner", "bob", bob).await?);
-    assert!(ledger.hold_lease("planner", "ann", ann).await?, "a holder may renew");
+    assert!(
+        ledger.hold_lease("planner", "ann", ann).await?,
+        "a holder may renew"
+    );
     ledger.drop_lease("planner", ann).await?;
     assert!(ledger.hold_lease("planner", "bob", bob).await?);
-    assert!(!ledger.hold_lease("planner", "ann", ann).await?, "the old holder woke up and got it back");
+    assert!(
+        !ledger.hold_lease("planner", "ann", ann).await?,
+        "the old holder woke up and got it back"
+    );
     Ok(())
 }

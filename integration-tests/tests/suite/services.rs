@@ -33,7 +33,11 @@ async fn answers(port: u16, status: u16, reason: &str) -> Outcome {
     wait::until(&what, PATIENCE, async || {
         let answer = http::get(port, "/readyz").await?;
         let as_wanted = answer.status == status && answer.body.contains(reason);
-        Ok::<_, anyhow::Error>(if as_wanted { Look::There(()) } else { Look::NotYet(format!("{answer:?}")) })
+        Ok::<_, anyhow::Error>(if as_wanted {
+            Look::There(())
+        } else {
+            Look::NotYet(format!("{answer:?}"))
+        })
     })
     .await
 }
@@ -58,7 +62,10 @@ async fn every_service_shows_its_health_and_metrics_and_ends_on_sigterm() -> Out
         assert!(log.lines().count() > 2, "{role} logs nothing");
         for line in log.lines() {
             let parsed: serde_json::Result<serde_json::Value> = serde_json::from_str(line);
-            assert!(parsed.is_ok_and(|value| value.is_object()), "{role} logs a line that is not JSON: {line}");
+            assert!(
+                parsed.is_ok_and(|value| value.is_object()),
+                "{role} logs a line that is not JSON: {line}"
+            );
         }
     }
     Ok(())
@@ -70,7 +77,9 @@ async fn a_service_without_its_broker_is_not_ready_and_says_why() -> Outcome {
     let way = Proxy::start(broker.port()).await?;
     let vhost = broker.vhost().await?;
     let database = prepared().await?;
-    let settings = Settings::of(&database).over(&vhost).with("SLUICE__BUS__URL", &vhost.url_through(way.port()));
+    let settings = Settings::of(&database)
+        .over(&vhost)
+        .with("SLUICE__BUS__URL", &vhost.url_through(way.port()));
     let mut services = Vec::new();
     for role in ROLES {
         services.push(Sluice::start(&[role], &settings).await?);
@@ -84,9 +93,18 @@ async fn a_service_without_its_broker_is_not_ready_and_says_why() -> Outcome {
         answers(port, 503, "").await?;
         let body = http::get(port, "/readyz").await?.body;
         let why: serde_json::Value = serde_json::from_str(&body)?;
-        assert!(why["reasons"].as_object().is_some_and(|reasons| !reasons.is_empty()), "{body}");
+        assert!(
+            why["reasons"]
+                .as_object()
+                .is_some_and(|reasons| !reasons.is_empty()),
+            "{body}"
+        );
         assert!(!settings.is_betrayed_by(&body), "{body}");
-        assert_eq!(http::get(port, "/healthz").await?.status, 200, "alive all the same");
+        assert_eq!(
+            http::get(port, "/healthz").await?.status,
+            200,
+            "alive all the same"
+        );
     }
     way.restore();
     for service in &services {
@@ -102,8 +120,16 @@ async fn a_service_that_starts_before_its_database_waits_for_it() -> Outcome {
     let database = prepared().await?;
     let way = Proxy::start(database.server().port()).await?;
     let mut settings = Settings::default().over(&broker.vhost().await?);
-    for (key, role) in [("URL", Role::Data), ("ADMIN_URL", Role::Owner), ("MONITOR_URL", Role::Monitor), ("LEDGER_URL", Role::Ledger)] {
-        settings = settings.with(&format!("SLUICE__TARGETS__MAIN__{key}"), &database.url_through(role, way.port()));
+    for (key, role) in [
+        ("URL", Role::Data),
+        ("ADMIN_URL", Role::Owner),
+        ("MONITOR_URL", Role::Monitor),
+        ("LEDGER_URL", Role::Ledger),
+    ] {
+        settings = settings.with(
+            &format!("SLUICE__TARGETS__MAIN__{key}"),
+            &database.url_through(role, way.port()),
+        );
     }
     way.cut();
     for role in ROLES {
@@ -149,7 +175,8 @@ async fn at_work(broker: &Broker) -> anyhow::Result<(Database<'static>, Settings
     let desk = Desk::new(&settings)?;
     let slow = "[backfill]\nmax_parallel = 2\nmax_rows_per_second = 1000\n";
     let spec = desk.write("spec.toml", &tracks::spec("slow", slow))?;
-    desk.ok(&["submit", &spec, "--target", "main", "--as", "tester"]).await?;
+    desk.ok(&["submit", &spec, "--target", "main", "--as", "tester"])
+        .await?;
     Watched::only(&database).await?.under_way(500, PATIENCE).await?;
     Ok((database, settings, fleet))
 }
@@ -174,10 +201,16 @@ async fn a_second_signal_ends_a_service_at_once() -> Outcome {
     let (database, _, fleet) = at_work(Broker::shared().await?).await?;
     let mut conn = database.superuser().await?;
     // Nothing can be given back past this lock.
-    engine::sql::execute_script(&mut conn, "BEGIN; LOCK TABLE sluice.task IN ACCESS EXCLUSIVE MODE").await?;
+    engine::sql::execute_script(
+        &mut conn,
+        "BEGIN; LOCK TABLE sluice.task IN ACCESS EXCLUSIVE MODE",
+    )
+    .await?;
     let backfiller = &fleet.backfillers[0];
     backfiller.signal(Signal::TERM)?;
-    backfiller.logged("stopping: finishing what is in hand", PATIENCE).await?;
+    backfiller
+        .logged("stopping: finishing what is in hand", PATIENCE)
+        .await?;
     backfiller.signal(Signal::TERM)?;
     backfiller.ended(Duration::from_secs(10)).await?;
     let log = backfiller.log();

@@ -27,7 +27,11 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(target: &Target, bus: &Arc<dyn Bus>, clock: &Arc<dyn Clock>) -> Self {
-        Self { target: target.clone(), bus: bus.clone(), clock: clock.clone() }
+        Self {
+            target: target.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+        }
     }
 
     /// Publishes whenever a round was made, until it is asked to stop.
@@ -71,11 +75,21 @@ impl Publisher {
     fn address(&self, task: &Outstanding) -> (Queue, Message) {
         let target = self.target.name.clone();
         match task.work {
-            Work::Step { .. } => (Queue::Stage(target), Message::StageTask(StageTask { task: task.task })),
-            Work::Chunk { chunk, .. } => {
-                (Queue::Chunk(target), Message::ChunkTask(ChunkTask { task: task.task, chunk }))
-            }
-            Work::Check { .. } => (Queue::Check(target), Message::CheckTask(StageTask { task: task.task })),
+            Work::Step { .. } => (
+                Queue::Stage(target),
+                Message::StageTask(StageTask { task: task.task }),
+            ),
+            Work::Chunk { chunk, .. } => (
+                Queue::Chunk(target),
+                Message::ChunkTask(ChunkTask {
+                    task: task.task,
+                    chunk,
+                }),
+            ),
+            Work::Check { .. } => (
+                Queue::Check(target),
+                Message::CheckTask(StageTask { task: task.task }),
+            ),
         }
     }
 }

@@ -125,7 +125,11 @@ async fn hidden(
         [schema, name] => (Some(schema), name),
         _ => return Ok(None),
     };
-    sql::query_as(SQL).bind(schema).bind(name).fetch_optional(conn).await
+    sql::query_as(SQL)
+        .bind(schema)
+        .bind(name)
+        .fetch_optional(conn)
+        .await
 }
 
 /// What a `pg_class.relkind` is if it is nothing like a table. Views and foreign tables pass: the planner refuses them in its own words.

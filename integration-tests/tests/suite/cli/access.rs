@@ -19,8 +19,15 @@ async fn an_unreachable_database_is_named_without_its_password() -> Outcome {
         &["plan", &spec, "--database-url", &url],
         &["status", "--database-url", &url],
     ] {
-        let said = desk.run(args).await?.exits(1)?.says(&[&format!("127.0.0.1:{port}"), "music"])?;
-        assert!(!said.err.contains("s3cr3t") && !said.out.contains("s3cr3t"), "{said:?}");
+        let said = desk
+            .run(args)
+            .await?
+            .exits(1)?
+            .says(&[&format!("127.0.0.1:{port}"), "music"])?;
+        assert!(
+            !said.err.contains("s3cr3t") && !said.out.contains("s3cr3t"),
+            "{said:?}"
+        );
     }
     Ok(())
 }
@@ -30,9 +37,15 @@ async fn a_wrong_password_and_a_missing_database_are_told_apart() -> Outcome {
     let (database, desk) = office().await?;
     let url = database.url(Role::Owner);
     let wrong = url.replace(database.server().password(), "not-the-password");
-    desk.run(&["status", "--database-url", &wrong]).await?.exits(1)?.says(&["password authentication failed"])?;
+    desk.run(&["status", "--database-url", &wrong])
+        .await?
+        .exits(1)?
+        .says(&["password authentication failed"])?;
     let missing = url.replace(&format!("/{}", database.name()), "/no_such_database");
-    desk.run(&["status", "--database-url", &missing]).await?.exits(1)?.says(&["no_such_database"])?;
+    desk.run(&["status", "--database-url", &missing])
+        .await?
+        .exits(1)?
+        .says(&["no_such_database"])?;
     Ok(())
 }
 
@@ -42,7 +55,8 @@ async fn missing_privileges_are_printed_as_statements_that_make_it_work() -> Out
     let database = Database::new(Server::shared().await?).await?;
     database.execute_as(Role::Owner, TABLE).await?;
     let mut admin = database.superuser().await?;
-    let [owner, data, monitor, ledger] = [Role::Owner, Role::Data, Role::Monitor, Role::Ledger].map(|role| database.role(role));
+    let [owner, data, monitor, ledger] =
+        [Role::Owner, Role::Data, Role::Monitor, Role::Ledger].map(|role| database.role(role));
     let name = database.name();
     let strip = format!(
         "ALTER TABLE customer OWNER TO CURRENT_USER;
@@ -62,12 +76,27 @@ async fn missing_privileges_are_printed_as_statements_that_make_it_work() -> Out
             return Ok(());
         }
         let said = said.exits(1)?;
-        let statements: Vec<String> = said.err.lines().map(str::trim).filter(|line| is_statement(line)).map(str::to_owned).collect();
-        assert!(!statements.is_empty(), "nothing to paste in round {round}, after {pasted:#?}:\n{}", said.err);
-        let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'sluice')")
-            .fetch_one(&mut admin)
-            .await?;
-        assert!(!made, "a ledger was made although privileges are missing:\n{}", said.err);
+        let statements: Vec<String> = said
+            .err
+            .lines()
+            .map(str::trim)
+            .filter(|line| is_statement(line))
+            .map(str::to_owned)
+            .collect();
+        assert!(
+            !statements.is_empty(),
+            "nothing to paste in round {round}, after {pasted:#?}:\n{}",
+            said.err
+        );
+        let made: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'sluice')")
+                .fetch_one(&mut admin)
+                .await?;
+        assert!(
+            !made,
+            "a ledger was made although privileges are missing:\n{}",
+            said.err
+        );
         for statement in statements {
             engine::sql::execute_script(&mut admin, statement.as_str()).await?;
             pasted.push(statement);
@@ -86,15 +115,30 @@ async fn one_url_of_an_owner_is_enough() -> Outcome {
     let database = Database::new(Server::shared().await?).await?;
     let mut admin = database.superuser().await?;
     let owner = database.role(Role::Owner);
-    let grants = format!("GRANT CREATE ON DATABASE {} TO {owner}; GRANT pg_monitor TO {owner}", database.name());
+    let grants = format!(
+        "GRANT CREATE ON DATABASE {} TO {owner}; GRANT pg_monitor TO {owner}",
+        database.name()
+    );
     engine::sql::execute_script(&mut admin, grants).await?;
     database.execute_as(Role::Owner, TABLE).await?;
     let before = database.schema_dump().await?;
     let desk = Desk::new(&Settings::default())?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
     let url = database.url(Role::Owner);
-    desk.run(&["run", &spec, "--database-url", &url, "--as", "ann"]).await?.exits(0)?;
-    desk.run(&["rollback", "lower-email", "--discard", "--database-url", &url, "--as", "ann"]).await?.exits(0)?;
+    desk.run(&["run", &spec, "--database-url", &url, "--as", "ann"])
+        .await?
+        .exits(0)?;
+    desk.run(&[
+        "rollback",
+        "lower-email",
+        "--discard",
+        "--database-url",
+        &url,
+        "--as",
+        "ann",
+    ])
+    .await?
+    .exits(0)?;
     assert_eq!(database.schema_dump().await?, before);
     Ok(())
 }

@@ -15,7 +15,12 @@ use super::{Outcome, gated, lower_email, office, order};
 const RUN: [&str; 4] = ["--target", "main", "--as", "ann"];
 
 fn keys(value: &Value) -> BTreeSet<&str> {
-    value.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect()
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect()
 }
 
 /// The keys are an interface: those of the specification, no more than documented beside them.
@@ -23,24 +28,57 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 async fn the_report_of_a_run_has_the_promised_keys() -> Outcome {
     let (_database, desk) = office().await?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
-    desk.ok(&[&["run", &spec, "--report", "report.json"][..], &RUN].concat()).await?;
+    desk.ok(&[&["run", &spec, "--report", "report.json"][..], &RUN].concat())
+        .await?;
     let report: Value = serde_json::from_str(&desk.read("report.json")?)?;
-    let promised =
-        ["job", "state", "stages", "rows", "chunks", "throttled_seconds", "verdict", "checklist"];
+    let promised = [
+        "job",
+        "state",
+        "stages",
+        "rows",
+        "chunks",
+        "throttled_seconds",
+        "verdict",
+        "checklist",
+    ];
     for key in promised {
         assert!(!report[key].is_null(), "{key} is missing: {report:#}");
     }
-    assert_eq!(keys(&report["rows"]), BTreeSet::from(["total", "changed", "mismatched", "quarantined"]));
+    assert_eq!(
+        keys(&report["rows"]),
+        BTreeSet::from(["total", "changed", "mismatched", "quarantined"])
+    );
     assert_eq!(keys(&report["chunks"]), BTreeSet::from(["total", "retried"]));
-    assert_eq!(keys(&report["stages"][0]), BTreeSet::from(["name", "status", "started_at", "ended_at"]));
-    let stages: Vec<&str> = report["stages"].as_array().into_iter().flatten().filter_map(|s| s["name"].as_str()).collect();
-    assert_eq!(stages, ["classify", "expand", "backfill", "flip", "contract", "verify"]);
+    assert_eq!(
+        keys(&report["stages"][0]),
+        BTreeSet::from(["name", "status", "started_at", "ended_at"])
+    );
+    let stages: Vec<&str> = report["stages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|s| s["name"].as_str())
+        .collect();
+    assert_eq!(
+        stages,
+        ["classify", "expand", "backfill", "flip", "contract", "verify"]
+    );
     assert_eq!(report["state"], "verified");
     assert_eq!(report["verdict"], "proceed");
-    assert_eq!(report["rows"], serde_json::json!({ "total": 2000, "changed": 2000, "mismatched": 0, "quarantined": 0 }));
+    assert_eq!(
+        report["rows"],
+        serde_json::json!({ "total": 2000, "changed": 2000, "mismatched": 0, "quarantined": 0 })
+    );
     assert_eq!(report["checklist"].as_array().map(Vec::len), Some(6));
-    assert_eq!(desk.json(&["report", "lower-email", "--target", "main", "--json"]).await?, report);
-    desk.run(&["report", "lower-email", "--target", "main"]).await?.exits(0)?.says(&["2,000 checked", "checklist"])?;
+    assert_eq!(
+        desk.json(&["report", "lower-email", "--target", "main", "--json"])
+            .await?,
+        report
+    );
+    desk.run(&["report", "lower-email", "--target", "main"])
+        .await?
+        .exits(0)?
+        .says(&["2,000 checked", "checklist"])?;
     Ok(())
 }
 
@@ -49,17 +87,33 @@ async fn a_verified_job_is_not_run_again_and_a_changed_spec_is_refused_with_the_
     let (_database, desk) = office().await?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
     desk.ok(&[&["run", &spec][..], &RUN].concat()).await?;
-    desk.run(&[&["run", &spec][..], &RUN].concat()).await?.exits(0)?.says(&["verified", "nothing left to do"])?;
-    let changed = desk.write("changed.toml", &lower_email("").replace("lower(email)", "upper(email)"))?;
-    desk.run(&[&["run", &changed][..], &RUN].concat()).await?.exits(1)?.says(&[
-        "lower(email)",
-        "upper(email)",
-        "rollback lower-email --discard",
-    ])?;
+    desk.run(&[&["run", &spec][..], &RUN].concat())
+        .await?
+        .exits(0)?
+        .says(&["verified", "nothing left to do"])?;
+    let changed = desk.write(
+        "changed.toml",
+        &lower_email("").replace("lower(email)", "upper(email)"),
+    )?;
+    desk.run(&[&["run", &changed][..], &RUN].concat())
+        .await?
+        .exits(1)?
+        .says(&["lower(email)", "upper(email)", "rollback lower-email --discard"])?;
     let budget = desk.write("budget.toml", &lower_email("[backfill]\nmax_parallel = 7\n"))?;
-    desk.run(&[&["run", &budget][..], &RUN].concat()).await?.exits(1)?.says(&["max_parallel", "sluice tune"])?;
-    let other = desk.write("other.toml", &lower_email("").replace("lower-email", "another-name").replace("email_lower", "e2"))?;
-    desk.run(&[&["run", &other][..], &RUN].concat()).await?.exits(1)?.says(&["customer", "unfinished job", "sluice rollback"])?;
+    desk.run(&[&["run", &budget][..], &RUN].concat())
+        .await?
+        .exits(1)?
+        .says(&["max_parallel", "sluice tune"])?;
+    let other = desk.write(
+        "other.toml",
+        &lower_email("")
+            .replace("lower-email", "another-name")
+            .replace("email_lower", "e2"),
+    )?;
+    desk.run(&[&["run", &other][..], &RUN].concat())
+        .await?
+        .exits(1)?
+        .says(&["customer", "unfinished job", "sluice rollback"])?;
     Ok(())
 }
 
@@ -69,13 +123,35 @@ async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outco
     let before = database.schema_dump().await?;
     let spec = desk.write("spec.toml", &gated())?;
     let run = [&["run", &spec][..], &RUN].concat();
-    desk.run(&run).await?.exits(3)?.says(&["sluice approve lower-email"])?;
-    assert_eq!(database.schema_dump().await?, before, "something was done before the approval");
-    desk.run(&["wait", "lower-email", "--until", "verified", "--timeout", "1s", "--target", "main"]).await?.exits(3)?;
-    let status = desk.json(&["status", "lower-email", "--target", "main", "--json"]).await?;
+    desk.run(&run)
+        .await?
+        .exits(3)?
+        .says(&["sluice approve lower-email"])?;
+    assert_eq!(
+        database.schema_dump().await?,
+        before,
+        "something was done before the approval"
+    );
+    desk.run(&[
+        "wait",
+        "lower-email",
+        "--until",
+        "verified",
+        "--timeout",
+        "1s",
+        "--target",
+        "main",
+    ])
+    .await?
+    .exits(3)?;
+    let status = desk
+        .json(&["status", "lower-email", "--target", "main", "--json"])
+        .await?;
     assert_eq!(status["gates"][0]["approved_by"], Value::Null, "{status:#}");
     desk.run(&[&run[..], &["--yes"]].concat()).await?.exits(0)?;
-    let status = desk.json(&["status", "lower-email", "--target", "main", "--json"]).await?;
+    let status = desk
+        .json(&["status", "lower-email", "--target", "main", "--json"])
+        .await?;
     assert_eq!(status["gates"][0]["approved_by"], "ann", "{status:#}");
     assert_eq!(status["job"]["state"], "verified");
     order(&desk, "rollback", &["--discard"]).await?.exits(0)?;
@@ -88,7 +164,10 @@ async fn approve_opens_the_gate_and_carries_the_job_on() -> Outcome {
     let (_database, desk) = office().await?;
     let spec = desk.write("spec.toml", &gated())?;
     desk.run(&[&["run", &spec][..], &RUN].concat()).await?.exits(3)?;
-    order(&desk, "approve", &[]).await?.exits(0)?.says(&["verified"])?;
+    order(&desk, "approve", &[])
+        .await?
+        .exits(0)?
+        .says(&["verified"])?;
     Ok(())
 }
 
@@ -128,18 +207,51 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
     let job = Watched::only(&database).await?;
     job.under_way(1000, Duration::from_secs(60)).await?;
     first.signal(Signal::INT)?;
-    assert_eq!(first.ended(Duration::from_secs(20)).await?, "exit status: 3", "{}", first.log());
-    assert!(first.log().contains("run the same command again"), "{}", first.log());
-    let status = desk.run(&["status", "track-seconds", "--target", "main"]).await?.exits(0)?;
-    assert!(status.out.contains("backfilling"), "{}", status.out);
-
-    desk.run(&["tune", "track-seconds", "--max-rows-per-second", "0", "--max-parallel", "4", "--target", "main", "--as", "ann"])
+    assert_eq!(
+        first.ended(Duration::from_secs(20)).await?,
+        "exit status: 3",
+        "{}",
+        first.log()
+    );
+    assert!(
+        first.log().contains("run the same command again"),
+        "{}",
+        first.log()
+    );
+    let status = desk
+        .run(&["status", "track-seconds", "--target", "main"])
         .await?
         .exits(0)?;
-    desk.run(&["pause", "track-seconds", "--target", "main", "--as", "ann"]).await?.exits(0)?;
-    desk.run(&run).await?.exits(3)?.says(&["sluice resume track-seconds"])?;
-    desk.run(&["wait", "track-seconds", "--until", "expanded", "--target", "main"]).await?.exits(0)?;
-    desk.run(&["resume", "track-seconds", "--target", "main", "--as", "ann"]).await?.exits(0)?.says(&["verified"])?;
+    assert!(status.out.contains("backfilling"), "{}", status.out);
+
+    desk.run(&[
+        "tune",
+        "track-seconds",
+        "--max-rows-per-second",
+        "0",
+        "--max-parallel",
+        "4",
+        "--target",
+        "main",
+        "--as",
+        "ann",
+    ])
+    .await?
+    .exits(0)?;
+    desk.run(&["pause", "track-seconds", "--target", "main", "--as", "ann"])
+        .await?
+        .exits(0)?;
+    desk.run(&run)
+        .await?
+        .exits(3)?
+        .says(&["sluice resume track-seconds"])?;
+    desk.run(&["wait", "track-seconds", "--until", "expanded", "--target", "main"])
+        .await?
+        .exits(0)?;
+    desk.run(&["resume", "track-seconds", "--target", "main", "--as", "ann"])
+        .await?
+        .exits(0)?
+        .says(&["verified"])?;
     assert_eq!(job.settled(tracks::EXPECTED).await?, 20_000);
     Ok(())
 }
@@ -147,23 +259,47 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
 #[tokio::test]
 async fn the_status_shows_a_job_to_people_and_to_programs() -> Outcome {
     let (_database, desk) = office().await?;
-    desk.run(&["status", "--target", "main"]).await?.exits(1)?.says(&["no ledger"])?;
+    desk.run(&["status", "--target", "main"])
+        .await?
+        .exits(1)?
+        .says(&["no ledger"])?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
     desk.ok(&[&["run", &spec][..], &RUN].concat()).await?;
     let list = desk.json(&["status", "--target", "main", "--json"]).await?;
     assert_eq!(list["target"], "main");
     assert_eq!(list["jobs"][0]["name"], "lower-email", "{list:#}");
-    let one = desk.json(&["status", "lower-email", "--target", "main", "--json"]).await?;
-    for key in ["job", "waits", "planner", "stages", "gates", "progress", "pace", "signals", "workers", "commands",
-        "quarantined", "mismatches", "failed_chunks", "events"]
-    {
+    let one = desk
+        .json(&["status", "lower-email", "--target", "main", "--json"])
+        .await?;
+    for key in [
+        "job",
+        "waits",
+        "planner",
+        "stages",
+        "gates",
+        "progress",
+        "pace",
+        "signals",
+        "workers",
+        "commands",
+        "quarantined",
+        "mismatches",
+        "failed_chunks",
+        "events",
+    ] {
         assert!(one.get(key).is_some(), "{key} is missing: {one:#}");
     }
     assert_eq!(one["job"]["submitted_by"], "ann");
     assert_eq!(one["progress"]["rows_changed"], 2000);
     let short = one["job"]["id"].as_str().unwrap_or_default()[..8].to_owned();
-    desk.run(&["status", &short, "--target", "main"]).await?.exits(0)?.says(&["lower-email", "verified", "stages"])?;
-    desk.run(&["status", "nobody", "--target", "main"]).await?.exits(1)?.says(&["nobody"])?;
+    desk.run(&["status", &short, "--target", "main"])
+        .await?
+        .exits(0)?
+        .says(&["lower-email", "verified", "stages"])?;
+    desk.run(&["status", "nobody", "--target", "main"])
+        .await?
+        .exits(1)?
+        .says(&["nobody"])?;
     Ok(())
 }
 
@@ -173,12 +309,36 @@ async fn waiting_ends_when_the_milestone_is_reached_or_cannot_be() -> Outcome {
     let spec = desk.write("spec.toml", &lower_email(""))?;
     desk.ok(&[&["run", &spec][..], &RUN].concat()).await?;
     for milestone in ["expanded", "verified"] {
-        desk.run(&["wait", "lower-email", "--until", milestone, "--target", "main"]).await?.exits(0)?;
+        desk.run(&["wait", "lower-email", "--until", milestone, "--target", "main"])
+            .await?
+            .exits(0)?;
     }
-    desk.run(&["wait", "lower-email", "--until", "flipped", "--timeout", "1s", "--target", "main"]).await?.exits(1)?;
+    desk.run(&[
+        "wait",
+        "lower-email",
+        "--until",
+        "flipped",
+        "--timeout",
+        "1s",
+        "--target",
+        "main",
+    ])
+    .await?
+    .exits(1)?;
     order(&desk, "rollback", &[]).await?.exits(0)?;
-    desk.run(&["wait", "lower-email", "--until", "verified", "--target", "main"]).await?.exits(1)?;
-    desk.run(&["wait", "lower-email", "--until", "rolled-back", "--target", "main"]).await?.exits(0)?;
+    desk.run(&["wait", "lower-email", "--until", "verified", "--target", "main"])
+        .await?
+        .exits(1)?;
+    desk.run(&[
+        "wait",
+        "lower-email",
+        "--until",
+        "rolled-back",
+        "--target",
+        "main",
+    ])
+    .await?
+    .exits(0)?;
     Ok(())
 }
 
@@ -199,14 +359,23 @@ async fn a_failed_verification_sticks_until_it_is_repaired() -> Outcome {
     let mut conn = database.superuser().await?;
     engine::sql::execute_script(&mut conn, BEHIND_ITS_BACK).await?;
     order(&desk, "verify", &[]).await?.exits(1)?;
-    let status = desk.json(&["status", "lower-email", "--target", "main", "--json"]).await?;
+    let status = desk
+        .json(&["status", "lower-email", "--target", "main", "--json"])
+        .await?;
     assert_eq!(status["progress"]["rows_mismatched"], 2, "{status:#}");
-    assert_eq!(status["mismatches"].as_array().map(Vec::len), Some(2), "{status:#}");
+    assert_eq!(
+        status["mismatches"].as_array().map(Vec::len),
+        Some(2),
+        "{status:#}"
+    );
     desk.run(&[&["run", &spec][..], &RUN].concat()).await?.exits(1)?;
     order(&desk, "resume", &[]).await?.exits(1)?;
     order(&desk, "repair", &[]).await?.exits(0)?.says(&["verified"])?;
     let wrong: i64 = database
-        .value(Role::Owner, "SELECT count(*) FROM customer WHERE email_lower IS DISTINCT FROM lower(email)")
+        .value(
+            Role::Owner,
+            "SELECT count(*) FROM customer WHERE email_lower IS DISTINCT FROM lower(email)",
+        )
         .await?;
     assert_eq!(wrong, 0);
     Ok(())
@@ -219,8 +388,15 @@ async fn an_aborted_job_keeps_mirroring_and_can_still_be_taken_back() -> Outcome
     let spec = desk.write("spec.toml", &lower_email(""))?;
     desk.ok(&[&["run", &spec][..], &RUN].concat()).await?;
     order(&desk, "abort", &[]).await?.exits(0)?;
-    database.execute_as(Role::App, "UPDATE customer SET email = 'NEW@Example.com' WHERE id = 1").await?;
-    let mirrored: String = database.value(Role::Owner, "SELECT email_lower FROM customer WHERE id = 1").await?;
+    database
+        .execute_as(
+            Role::App,
+            "UPDATE customer SET email = 'NEW@Example.com' WHERE id = 1",
+        )
+        .await?;
+    let mirrored: String = database
+        .value(Role::Owner, "SELECT email_lower FROM customer WHERE id = 1")
+        .await?;
     assert_eq!(mirrored, "new@example.com");
     order(&desk, "rollback", &["--discard"]).await?.exits(0)?;
     assert_eq!(database.schema_dump().await?, before);

@@ -20,7 +20,11 @@ async fn check(point: &str) -> Outcome {
     let writes = traffic(&database).await?;
     let job = submit(&desk, &database, SLOW).await?;
     let status = doomed.ended(Duration::from_secs(90)).await?;
-    assert!(status.starts_with("signal: 6"), "it ended with {status}\n{}", doomed.log());
+    assert!(
+        status.starts_with("signal: 6"),
+        "it ended with {status}\n{}",
+        doomed.log()
+    );
     fleet.hire().await?;
     assert_settled(&job, &database, writes, fleet).await
 }

@@ -41,17 +41,35 @@ async fn a_refused_submission_says_what_the_command_line_says() -> Outcome {
     let settings = Settings::of(&database).over(&broker.vhost().await?);
     let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
     let cases = [
-        ("no such column", tracks::spec("refused", "").replace("milliseconds / 1000", "millis / 1000")),
-        ("wrong type", tracks::spec("refused", "").replace("milliseconds / 1000", "name")),
-        ("volatile", tracks::spec("refused", "").replace("milliseconds / 1000", "(random() * 9)::int")),
-        ("no such table", tracks::spec("refused", "").replace("\"track\"", "\"tracks\"")),
+        (
+            "no such column",
+            tracks::spec("refused", "").replace("milliseconds / 1000", "millis / 1000"),
+        ),
+        (
+            "wrong type",
+            tracks::spec("refused", "").replace("milliseconds / 1000", "name"),
+        ),
+        (
+            "volatile",
+            tracks::spec("refused", "").replace("milliseconds / 1000", "(random() * 9)::int"),
+        ),
+        (
+            "no such table",
+            tracks::spec("refused", "").replace("\"track\"", "\"tracks\""),
+        ),
     ];
     for (case, text) in cases {
         let spec = desk.write("refused.toml", &text)?;
-        let over = desk.run(&["submit", &spec, "--target", "main", "--as", "tester"]).await?.exits(1)?;
+        let over = desk
+            .run(&["submit", &spec, "--target", "main", "--as", "tester"])
+            .await?
+            .exits(1)?;
         let here = desk.run(&["plan", &spec, "--target", "main"]).await?.exits(1)?;
         let (over, here) = (faults(&over.err), faults(&here.err));
-        assert!(!here.is_empty() && over == here, "{case}:\nover the queue {over:#?}\non the command line {here:#?}");
+        assert!(
+            !here.is_empty() && over == here,
+            "{case}:\nover the queue {over:#?}\non the command line {here:#?}"
+        );
     }
     let jobs: i64 = database
         .value(testbed::database::Role::Ledger, "SELECT count(*) FROM sluice.job")
@@ -80,7 +98,13 @@ async fn what_nobody_can_read_is_parked_with_the_reason_and_work_goes_on() -> Ou
     job.under_way(500, Duration::from_secs(60)).await?;
     let newer = r#"{"id":"0192d3a0-5b7e-7c11-8a55-0f6d9a1c2b3e","version":99,"kind":"chunk.task","target":"main","body":{}}"#;
     let unknown = newer.replace("99", "1").replace("chunk.task", "chunk.dance");
-    let queues = ["sluice.submit", "sluice.main.stage", "sluice.main.chunk", "sluice.main.check", "sluice.main.events.planner"];
+    let queues = [
+        "sluice.submit",
+        "sluice.main.stage",
+        "sluice.main.chunk",
+        "sluice.main.check",
+        "sluice.main.events.planner",
+    ];
     for queue in queues {
         for message in ["not even JSON", newer, &unknown] {
             broker.publish_raw(&vhost, "sluice.work", queue, message).await?;
@@ -88,8 +112,14 @@ async fn what_nobody_can_read_is_parked_with_the_reason_and_work_goes_on() -> Ou
     }
     let parked = parked(broker, &vhost, queues.len() * 3).await?;
     for reason in ["not a sluice message", "message version 99", "chunk.dance"] {
-        let count = parked.iter().filter(|message| message.to_string().contains(reason)).count();
-        assert!(count >= queues.len(), "{count} parked because of {reason:?}: {parked:#?}");
+        let count = parked
+            .iter()
+            .filter(|message| message.to_string().contains(reason))
+            .count();
+        assert!(
+            count >= queues.len(),
+            "{count} parked because of {reason:?}: {parked:#?}"
+        );
     }
     assert_settled(&job, &database, writes, fleet).await
 }

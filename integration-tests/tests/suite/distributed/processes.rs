@@ -33,15 +33,24 @@ async fn a_worker_that_slept_through_its_lease_commits_nothing_any_more() -> Out
     let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
     let (desk, mut fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
     let writes = traffic(&database).await?;
-    let job = submit(&desk, &database, "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 1500\n").await?;
+    let job = submit(
+        &desk,
+        &database,
+        "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 1500\n",
+    )
+    .await?;
     job.under_way(1000, PATIENCE).await?;
     fleet.backfillers[0].pause()?;
     fleet.hire().await?;
-    wait::until("the chunks of the sleeper are taken over", Duration::from_secs(60), async || {
-        let count = "SELECT count(*) > 0 FROM sluice.task
+    wait::until(
+        "the chunks of the sleeper are taken over",
+        Duration::from_secs(60),
+        async || {
+            let count = "SELECT count(*) > 0 FROM sluice.task
             WHERE job = $1 AND kind = 'chunk' AND attempt > 1 AND state IN ('leased', 'done')";
-        job.value::<bool>(count).await
-    })
+            job.value::<bool>(count).await
+        },
+    )
     .await?;
     fleet.backfillers[0].resume()?;
     assert_settled(&job, &database, writes, fleet).await
@@ -77,9 +86,11 @@ async fn a_second_planner_takes_over_from_a_frozen_one() -> Outcome {
     let first: String = job.value(holder).await?;
     fleet.planner.pause()?;
     let second = testbed::process::Sluice::start(&["planner"], &settings).await?;
-    wait::until("the other planner holds the lease", Duration::from_secs(30), async || {
-        job.value::<String>(holder).await.map(|now| now != first)
-    })
+    wait::until(
+        "the other planner holds the lease",
+        Duration::from_secs(30),
+        async || job.value::<String>(holder).await.map(|now| now != first),
+    )
     .await?;
     fleet.planner.resume()?;
     assert_settled(&job, &database, writes, fleet).await?;

@@ -40,8 +40,13 @@ async fn two_million_rows_are_verified_although_a_backfiller_is_killed() -> Outc
     let fleet = Fleet::start(&settings, 3).await?;
     let writes = traffic(&database).await?;
 
-    let spec = desk.write("spec.toml", &tracks::spec("big", "[backfill]\nmax_parallel = 6\n"))?;
-    let id = desk.ok(&["submit", &spec, "--target", "main", "--as", "tester"]).await?;
+    let spec = desk.write(
+        "spec.toml",
+        &tracks::spec("big", "[backfill]\nmax_parallel = 6\n"),
+    )?;
+    let id = desk
+        .ok(&["submit", &spec, "--target", "main", "--as", "tester"])
+        .await?;
     let job = Watched::new(&database, &id)?;
     job.under_way(i64::from(rows) / 20, PATIENCE).await?;
     fleet.backfillers[1].kill().await?;
@@ -49,8 +54,13 @@ async fn two_million_rows_are_verified_although_a_backfiller_is_killed() -> Outc
 
     let report = writes.stop().await?;
     report.assert_no_errors()?;
-    report.assert_all_writes_found(&mut database.superuser().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.superuser().await?)
+        .await?;
     let changed = job.settled(tracks::EXPECTED).await?;
-    eprintln!("{changed} rows changed beside {} writes of the application", report.total());
+    eprintln!(
+        "{changed} rows changed beside {} writes of the application",
+        report.total()
+    );
     fleet.dismiss().await
 }

@@ -7,16 +7,23 @@ use testbed::embedded::{Embedded, Part};
 use testbed::oracle;
 
 use crate::stages::ground::{
-    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, seconds_at, some_rows_filled, sweeps, tracks,
+    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, seconds_at, some_rows_filled,
+    sweeps, tracks,
 };
 
 async fn right(database: &Database<'_>) -> Outcome {
-    assert_eq!(oracle::mismatched(&mut database.superuser().await?, "track", WRONG).await?, 0);
+    assert_eq!(
+        oracle::mismatched(&mut database.superuser().await?, "track", WRONG).await?,
+        0
+    );
     Ok(())
 }
 
 fn unlimited() -> Command {
-    Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })
+    Command::Tune(Tune {
+        max_rows_per_second: Some(0),
+        ..Tune::default()
+    })
 }
 
 /// Once with the job at rest: whoever looks at the status must not be told that all is well.
@@ -79,12 +86,56 @@ async fn a_partition_that_arrives_full_is_swept_too() -> Outcome {
         INSERT INTO track_2 SELECT n, 5000, 'arrived' FROM generate_series(10000, 10499) AS n";
     database.execute_as(Role::Owner, arrives).await?;
     database.grant_data_privileges(&["track_2"]).await?;
-    database.execute_as(Role::Owner, "ALTER TABLE track ATTACH PARTITION track_2 FOR VALUES FROM (10000) TO (20000)").await?;
+    database
+        .execute_as(
+            Role::Owner,
+            "ALTER TABLE track ATTACH PARTITION track_2 FOR VALUES FROM (10000) TO (20000)",
+        )
+        .await?;
     applied(&embedded, job, unlimited()).await?;
     embedded.verified(job).await?;
     right(&database).await?;
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM track WHERE note = 'arrived' AND seconds = 5").await?, 500);
+    assert_eq!(
+        ask::<i64>(
+            &database,
+            "SELECT count(*) FROM track WHERE note = 'arrived' AND seconds = 5"
+        )
+        .await?,
+        500
+    );
     assert!(sweeps(&database).await? > 1);
+    embedded.stop().await
+}
+
+/// On one partition alone: the root's trigger says nothing of it.
+#[tokio::test]
+async fn a_trigger_that_is_off_on_one_partition_does_not_go_unnoticed() -> Outcome {
+    let database = database().await?;
+    let create = "CREATE TABLE track (id bigint PRIMARY KEY, milliseconds integer NOT NULL, note text NOT NULL DEFAULT '') PARTITION BY RANGE (id);
+        CREATE TABLE track_1 PARTITION OF track FOR VALUES FROM (0) TO (10000);
+        CREATE TABLE track_2 PARTITION OF track FOR VALUES FROM (10000) TO (20000);
+        INSERT INTO track SELECT n * 20, n * 977 % 400000, 'x' FROM generate_series(1, 900) AS n";
+    database.execute_as(Role::Owner, create).await?;
+    database
+        .grant_data_privileges(&["track", "track_1", "track_2"])
+        .await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SECONDS).await?;
+    embedded.verified(job).await?;
+    database
+        .execute_as(Role::Owner, "ALTER TABLE track_2 DISABLE TRIGGER USER")
+        .await?;
+    embedded.until(job, &[JobState::Held]).await?;
+    database
+        .execute_as(Role::App, "UPDATE track SET milliseconds = milliseconds + 5000")
+        .await?;
+    applied(&embedded, job, Command::Resume).await?;
+    embedded.verified(job).await?;
+    right(&database).await?;
+    database
+        .execute_as(Role::App, "UPDATE track SET milliseconds = milliseconds + 5000")
+        .await?;
+    right(&database).await?;
     embedded.stop().await
 }
 
@@ -119,6 +170,13 @@ async fn the_application_writes_on_when_the_ledger_is_dropped_and_nothing_is_wri
     database.execute_as(Role::App, writes).await?;
     let after: i64 = ask(&database, filled).await?;
     assert!(after <= before, "rows were written without a ledger");
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'track'::regclass AND NOT tgisinternal").await?, 0);
+    assert_eq!(
+        ask::<i64>(
+            &database,
+            "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'track'::regclass AND NOT tgisinternal"
+        )
+        .await?,
+        0
+    );
     embedded.stop().await
 }

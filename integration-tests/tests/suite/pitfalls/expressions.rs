@@ -38,7 +38,10 @@ async fn an_expression_that_raises_fails_no_write_of_the_application() -> Outcom
         database.execute_as(Role::App, write).await?;
     }
     let rows = "SELECT string_agg(concat_ws(':', id, code, coalesce(number::text, '-'), note), ' ' ORDER BY id) FROM reading";
-    assert_eq!(ask::<String>(&database, rows).await?, "11:three:-:c 12:two:-:c 14:four:-:d");
+    assert_eq!(
+        ask::<String>(&database, rows).await?,
+        "11:three:-:c 12:two:-:c 14:four:-:d"
+    );
     let when = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'reading'::regclass AND tgqual IS NOT NULL";
     assert_eq!(ask::<i64>(&database, when).await?, 0);
     embedded.stop().await
@@ -52,7 +55,10 @@ async fn an_expression_over_a_generated_column_is_not_accepted() -> Outcome {
     database.execute_as(Role::Owner, create).await?;
     database.grant_data_privileges(&["reading"]).await?;
     let found = faults(&database, NUMBER).await;
-    assert!(found.contains("generated column") && found.contains("code"), "{found}");
+    assert!(
+        found.contains("generated column") && found.contains("code"),
+        "{found}"
+    );
     Ok(())
 }
 
@@ -66,16 +72,28 @@ async fn what_depends_on_the_session_is_refused_and_what_is_pinned_agrees_everyw
     database.execute_as(Role::Owner, create).await?;
     database.grant_data_privileges(&["reading"]).await?;
     let spec = |up: &str, type_name: &str| {
-        format!("name = \"day\"\n[[change]]\nkind = \"add_column\"\ntable = \"reading\"\ncolumn = \"day\"\ntype = \"{type_name}\"\nup = \"{up}\"\n")
+        format!(
+            "name = \"day\"\n[[change]]\nkind = \"add_column\"\ntable = \"reading\"\ncolumn = \"day\"\ntype = \"{type_name}\"\nup = \"{up}\"\n"
+        )
     };
-    for up in ["at::date", "to_char(at, 'YYYY-MM-DD')::text::date", "(at::text)::date", "date_trunc('day', at)::date"] {
+    for up in [
+        "at::date",
+        "span::text::date",
+        "to_char(at, 'YYYY-MM-DD')::text::date",
+        "(at::text)::date",
+        "date_trunc('day', at)::date",
+    ] {
         let found = faults(&database, &spec(up, "date")).await;
-        assert!(found.contains("test.toml:7") && found.contains("UTC"), "{up}: {found}");
+        assert!(
+            found.contains("test.toml:7") && found.contains("UTC"),
+            "{up}: {found}"
+        );
     }
     // The server prints these by the session's style; all of ours, and the application's, must give the same bytes.
-    let up = "(at AT TIME ZONE 'UTC')::date || ' ' || span::text || ' ' || raw::text || ' ' || size::text";
-    let pinned = spec(up, "text");
-    let pinned = pinned.replace("(at AT TIME ZONE 'UTC')::date ||", "extract(day FROM at AT TIME ZONE 'UTC')::text ||");
+    let pinned = spec(
+        "extract(day FROM at AT TIME ZONE 'UTC')::text || ' ' || raw::text || ' ' || size::text",
+        "text",
+    );
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, &pinned).await?;
     embedded.verified(job).await?;
@@ -87,7 +105,7 @@ async fn what_depends_on_the_session_is_refused_and_what_is_pinned_agrees_everyw
     applied(&embedded, job, Command::Verify).await?;
     embedded.verified(job).await?;
     let first: String = ask(&database, "SELECT day FROM reading WHERE id = -1").await?;
-    assert_eq!(first, "5 5 days \\xff 0.1");
+    assert_eq!(first, "5 \\xff 0.1");
     embedded.stop().await
 }
 
@@ -96,6 +114,11 @@ async fn what_depends_on_the_session_is_refused_and_what_is_pinned_agrees_everyw
 async fn an_expression_that_changes_by_itself_is_never_swept() -> Outcome {
     let database = database().await?;
     tracks(&database, 10).await?;
+    let sequence = format!(
+        "CREATE SEQUENCE track_seq; GRANT USAGE ON SEQUENCE track_seq TO {}",
+        database.role(Role::Data)
+    );
+    database.execute_as(Role::Owner, &sequence).await?;
     let before = database.schema_dump().await?;
     for (up, type_name, names) in [
         ("gen_random_uuid()", "uuid", "gen_random_uuid"),
@@ -123,7 +146,11 @@ async fn an_expression_that_changes_by_itself_is_never_swept() -> Outcome {
 async fn a_change_that_equality_does_not_see_is_not_lost() -> Outcome {
     let database = database().await?;
     let mut admin = database.superuser().await?;
-    engine::sql::execute_script(&mut admin, "CREATE EXTENSION citext; GRANT CREATE ON SCHEMA public TO PUBLIC").await?;
+    engine::sql::execute_script(
+        &mut admin,
+        "CREATE EXTENSION citext; GRANT CREATE ON SCHEMA public TO PUBLIC",
+    )
+    .await?;
     let create = "CREATE COLLATION blurred (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
         CREATE TABLE person (id bigint PRIMARY KEY, name text COLLATE blurred, mail citext, doc json, page xml, note text);
         INSERT INTO person SELECT n, 'jose', 'a@b.c', '{\"a\": 1}', '<a/>', repeat('x', 200) FROM generate_series(1, 1000) AS n";
@@ -131,15 +158,21 @@ async fn a_change_that_equality_does_not_see_is_not_lost() -> Outcome {
     database.grant_data_privileges(&["person"]).await?;
     let mut spec = "name = \"bytes\"\n".to_owned();
     for column in ["name", "mail", "doc", "page"] {
-        spec += &format!("[[change]]\nkind = \"rename_column\"\ntable = \"person\"\nfrom = \"{column}\"\nto = \"{column}2\"\n");
+        spec += &format!(
+            "[[change]]\nkind = \"rename_column\"\ntable = \"person\"\nfrom = \"{column}\"\nto = \"{column}2\"\n"
+        );
     }
     let before = database.schema_dump().await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, &spec).await?;
     embedded.verified(job).await?;
     let wrong = "(name::bytea, mail::text::bytea, doc::text, page::text) IS DISTINCT FROM (name2::bytea, mail2::text::bytea, doc2::text, page2::text)";
-    let wrong = wrong.replace("name::bytea", "convert_to(name, 'UTF8')").replace("name2::bytea", "convert_to(name2, 'UTF8')");
-    let wrong = wrong.replace("mail::text::bytea", "mail::text COLLATE \"C\"").replace("mail2::text::bytea", "mail2::text COLLATE \"C\"");
+    let wrong = wrong
+        .replace("name::bytea", "convert_to(name, 'UTF8')")
+        .replace("name2::bytea", "convert_to(name2, 'UTF8')");
+    let wrong = wrong
+        .replace("mail::text::bytea", "mail::text COLLATE \"C\"")
+        .replace("mail2::text::bytea", "mail2::text COLLATE \"C\"");
     for write in [
         "UPDATE person SET name = 'José' WHERE id % 2 = 0",
         "UPDATE person SET mail = 'A@B.C' WHERE id % 3 = 0",
@@ -147,12 +180,25 @@ async fn a_change_that_equality_does_not_see_is_not_lost() -> Outcome {
         "UPDATE person SET name2 = 'JOSE', mail2 = 'a@B.c', doc2 = '{ \"a\":1}' WHERE id % 7 = 0",
     ] {
         database.execute_as(Role::App, write).await?;
-        assert_eq!(oracle::mismatched(&mut admin, "person", &wrong).await?, 0, "after {write}");
+        assert_eq!(
+            oracle::mismatched(&mut admin, "person", &wrong).await?,
+            0,
+            "after {write}"
+        );
     }
-    let kept = "SELECT name COLLATE \"C\" = 'JOSE' AND mail::text COLLATE \"C\" = 'a@B.c' FROM person WHERE id = 7";
-    assert!(ask::<bool>(&database, kept).await?, "a write to the new side was lost");
+    let kept =
+        "SELECT name COLLATE \"C\" = 'JOSE' AND mail::text COLLATE \"C\" = 'a@B.c' FROM person WHERE id = 7";
+    assert!(
+        ask::<bool>(&database, kept).await?,
+        "a write to the new side was lost"
+    );
     // The verifier sees it too.
-    spoil(&database, "person", "UPDATE person SET name2 = 'jose' WHERE id = 2").await?;
+    spoil(
+        &database,
+        "person",
+        "UPDATE person SET name2 = 'jose' WHERE id = 2",
+    )
+    .await?;
     applied(&embedded, job, Command::Verify).await?;
     let why = held(&embedded, job).await?;
     assert!(why.contains("1 row"), "{why}");
@@ -168,7 +214,8 @@ async fn a_change_that_equality_does_not_see_is_not_lost() -> Outcome {
 #[tokio::test]
 async fn a_column_under_a_blurred_collation_survives_traffic() -> Outcome {
     let database = database().await?;
-    let create = "CREATE COLLATION blurred (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+    let create =
+        "CREATE COLLATION blurred (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
         CREATE TABLE person (id bigint PRIMARY KEY, name text COLLATE blurred, note text);
         INSERT INTO person SELECT n, 'jose', repeat('x', 200) FROM generate_series(1, 1500) AS n";
     database.execute_as(Role::Owner, create).await?;
@@ -180,7 +227,10 @@ async fn a_column_under_a_blurred_collation_survives_traffic() -> Outcome {
     let trip = Trip {
         spec: "name = \"n\"\n[[change]]\nkind = \"rename_column\"\ntable = \"person\"\nfrom = \"name\"\nto = \"full_name\"\n",
         traffic: testbed::traffic::Table::new("person", "id", name, testbed::traffic::Column::text("note")),
-        wrong: &[("person", "convert_to(name, 'UTF8') IS DISTINCT FROM convert_to(full_name, 'UTF8')")],
+        wrong: &[(
+            "person",
+            "convert_to(name, 'UTF8') IS DISTINCT FROM convert_to(full_name, 'UTF8')",
+        )],
         afterwards: &["INSERT INTO person (id, name) VALUES (-1, 'x')"],
     };
     there_and_back(&database, trip).await

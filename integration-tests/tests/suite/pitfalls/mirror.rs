@@ -6,7 +6,8 @@ use testbed::embedded::{Embedded, Part, faults};
 use testbed::oracle;
 
 use crate::stages::ground::{
-    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, held, seconds_at, some_rows_filled, sweeps, tracks,
+    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, held, seconds_at,
+    some_rows_filled, sweeps, tracks,
 };
 
 /// `id:milliseconds:seconds` of some rows.
@@ -26,7 +27,9 @@ async fn a_row_that_moves_to_another_partition_does_not_lose_what_was_written_to
         CREATE TABLE track_high PARTITION OF track FOR VALUES FROM (1000) TO (2000);
         INSERT INTO track SELECT n, 5432, 'x' FROM generate_series(1, 500) AS n";
     database.execute_as(Role::Owner, create).await?;
-    database.grant_data_privileges(&["track", "track_low", "track_high"]).await?;
+    database
+        .grant_data_privileges(&["track", "track_low", "track_high"])
+        .await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
@@ -35,8 +38,14 @@ async fn a_row_that_moves_to_another_partition_does_not_lose_what_was_written_to
         UPDATE track SET id = id + 1000, seconds = 9 WHERE id = 3;
         UPDATE track SET id = id + 1000, milliseconds = 7777 WHERE id = 4";
     database.execute_as(Role::App, writes).await?;
-    assert_eq!(rows(&database, "id > 1000").await?, "1001:5432:5 1002:9000:9 1003:9000:9 1004:7777:7");
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM sluice.quarantine").await?, 0);
+    assert_eq!(
+        rows(&database, "id > 1000").await?,
+        "1001:5432:5 1002:9000:9 1003:9000:9 1004:7777:7"
+    );
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(*) FROM sluice.quarantine").await?,
+        0
+    );
     applied(&embedded, job, Command::Verify).await?;
     embedded.verified(job).await?;
     embedded.stop().await
@@ -54,7 +63,15 @@ async fn an_update_of_another_column_hides_no_row_from_the_backfill() -> Outcome
         let update = format!("UPDATE track SET note = 'moved' WHERE id % 20 = {part}");
         database.execute_as(Role::App, &update).await?;
     }
-    applied(&embedded, job, Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })).await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
     embedded.verified(job).await?;
     assert_eq!(sweeps(&database).await?, 1);
     embedded.stop().await
@@ -68,9 +85,21 @@ async fn an_update_of_the_key_hides_no_row_from_the_backfill() -> Outcome {
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, &seconds_at(600, 1)).await?;
     some_rows_filled(&database).await?;
-    database.execute_as(Role::App, "UPDATE track SET id = id + 1000000 WHERE id % 2 = 0").await?;
-    database.execute_as(Role::App, "UPDATE track SET id = -id WHERE id % 2 = 1").await?;
-    applied(&embedded, job, Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })).await?;
+    database
+        .execute_as(Role::App, "UPDATE track SET id = id + 1000000 WHERE id % 2 = 0")
+        .await?;
+    database
+        .execute_as(Role::App, "UPDATE track SET id = -id WHERE id % 2 = 1")
+        .await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
     embedded.verified(job).await?;
     embedded.stop().await
 }
@@ -83,7 +112,9 @@ const ROUND: &str = "CREATE FUNCTION round_up() RETURNS trigger LANGUAGE plpgsql
 async fn a_user_trigger_that_sorts_late_does_not_make_new_stale() -> Outcome {
     let database = database().await?;
     tracks(&database, 300).await?;
-    let trigger = format!("{ROUND} CREATE TRIGGER zz_last BEFORE INSERT OR UPDATE OF milliseconds ON track FOR EACH ROW EXECUTE FUNCTION round_up()");
+    let trigger = format!(
+        "{ROUND} CREATE TRIGGER zz_last BEFORE INSERT OR UPDATE OF milliseconds ON track FOR EACH ROW EXECUTE FUNCTION round_up()"
+    );
     database.execute_as(Role::Owner, &trigger).await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
@@ -101,11 +132,37 @@ async fn a_user_trigger_that_sorts_late_does_not_make_new_stale() -> Outcome {
 async fn a_trigger_that_would_fire_after_ours_whatever_its_name_is_refused() -> Outcome {
     let database = database().await?;
     tracks(&database, 10).await?;
-    let trigger = format!("{ROUND} CREATE TRIGGER \"~~last\" BEFORE UPDATE ON track FOR EACH ROW EXECUTE FUNCTION round_up()");
+    let trigger = format!(
+        "{ROUND} CREATE TRIGGER \"~~last\" BEFORE UPDATE ON track FOR EACH ROW EXECUTE FUNCTION round_up()"
+    );
     database.execute_as(Role::Owner, &trigger).await?;
     let found = faults(&database, SECONDS).await;
-    assert!(found.contains("~~last") && found.contains("RENAME TO") && found.contains("test.toml:5"), "{found}");
+    assert!(
+        found.contains("~~last") && found.contains("RENAME TO") && found.contains("test.toml:5"),
+        "{found}"
+    );
     Ok(())
+}
+
+/// Trap 7: partitions may have triggers of their own, and they fire among the root's.
+#[tokio::test]
+async fn a_trigger_of_a_single_partition_does_not_make_new_stale() -> Outcome {
+    let database = database().await?;
+    let create = format!(
+        "CREATE TABLE track (id bigint PRIMARY KEY, milliseconds integer NOT NULL, note text) PARTITION BY RANGE (id);
+        CREATE TABLE track_1 PARTITION OF track FOR VALUES FROM (-100) TO (10000);
+        INSERT INTO track SELECT n, 5432, 'x' FROM generate_series(1, 500) AS n;
+        {ROUND} CREATE TRIGGER zz_last BEFORE INSERT OR UPDATE OF milliseconds ON track_1 FOR EACH ROW EXECUTE FUNCTION round_up()"
+    );
+    database.execute_as(Role::Owner, &create).await?;
+    database.grant_data_privileges(&["track", "track_1"]).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SECONDS).await?;
+    embedded.verified(job).await?;
+    let writes = "INSERT INTO track (id, milliseconds) VALUES (-1, 5500); UPDATE track SET milliseconds = 2500 WHERE id = 1";
+    database.execute_as(Role::App, writes).await?;
+    assert_eq!(rows(&database, "id < 2").await?, "-1:6500:6 1:3500:3");
+    embedded.stop().await
 }
 
 /// Trap 7: and it may come later.
@@ -116,12 +173,16 @@ async fn a_trigger_that_comes_later_and_fires_after_ours_is_noticed() -> Outcome
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
-    let trigger = format!("{ROUND} CREATE TRIGGER zz_last BEFORE UPDATE ON track FOR EACH ROW EXECUTE FUNCTION round_up()");
+    let trigger = format!(
+        "{ROUND} CREATE TRIGGER zz_last BEFORE UPDATE ON track FOR EACH ROW EXECUTE FUNCTION round_up()"
+    );
     database.execute_as(Role::Owner, &trigger).await?;
     let held = embedded.until(job, &[ledger::JobState::Held]).await?;
     let why = held.reason.unwrap_or_default();
     assert!(why.contains("does not hold"), "{why}");
-    database.execute_as(Role::Owner, "DROP TRIGGER zz_last ON track").await?;
+    database
+        .execute_as(Role::Owner, "DROP TRIGGER zz_last ON track")
+        .await?;
     applied(&embedded, job, Command::Resume).await?;
     embedded.verified(job).await?;
     embedded.stop().await
@@ -132,11 +193,19 @@ async fn a_trigger_that_comes_later_and_fires_after_ours_is_noticed() -> Outcome
 async fn an_audit_of_the_old_column_alone_is_named_in_the_plan() -> Outcome {
     let database = database().await?;
     tracks(&database, 10).await?;
-    let trigger = format!("{ROUND} CREATE TRIGGER audit AFTER UPDATE OF milliseconds ON track FOR EACH ROW EXECUTE FUNCTION round_up()");
+    let trigger = format!(
+        "{ROUND} CREATE TRIGGER audit AFTER UPDATE OF milliseconds ON track FOR EACH ROW EXECUTE FUNCTION round_up()"
+    );
     database.execute_as(Role::Owner, &trigger).await?;
-    let plan = testbed::embedded::compile(&database, SECONDS).await.expect("a notice, not a fault");
+    let plan = testbed::embedded::compile(&database, SECONDS)
+        .await
+        .expect("a notice, not a fault");
     let notice = plan.notices.iter().find(|n| n.code == "SL-TRIGGER-UPDATE-OF");
-    assert!(notice.is_some_and(|n| n.message.contains("audit") && n.message.contains("milliseconds")), "{:?}", plan.notices);
+    assert!(
+        notice.is_some_and(|n| n.message.contains("audit") && n.message.contains("milliseconds")),
+        "{:?}",
+        plan.notices
+    );
     Ok(())
 }
 
@@ -177,7 +246,11 @@ async fn the_backfill_skips_no_trigger_and_no_foreign_key_of_the_user() -> Outco
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
-    assert_eq!(oracle::rows_logged_for_sluice(&mut conn).await?, 1000, "the audit missed rows of the backfill");
+    assert_eq!(
+        oracle::rows_logged_for_sluice(&mut conn).await?,
+        1000,
+        "the audit missed rows of the backfill"
+    );
     // What replication or a restore applies in that mode is mirrored all the same.
     engine::sql::execute_script(
         &mut conn,
@@ -185,7 +258,10 @@ async fn the_backfill_skips_no_trigger_and_no_foreign_key_of_the_user() -> Outco
     )
     .await?;
     assert_eq!(rows(&database, "id = 1").await?, "1:3999:3");
-    assert_eq!(ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?, 0);
+    assert_eq!(
+        ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?,
+        0
+    );
     embedded.stop().await
 }
 

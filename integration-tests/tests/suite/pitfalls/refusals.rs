@@ -11,7 +11,10 @@ use crate::stages::ground::{Outcome, SECONDS, applied, ask, database, spoil, tra
 
 async fn untouched(database: &Database<'_>, before: &str) -> Outcome {
     assert_eq!(database.schema_dump().await?, before);
-    assert!(ask::<bool>(database, "SELECT to_regnamespace('sluice') IS NULL").await?, "there is a ledger");
+    assert!(
+        ask::<bool>(database, "SELECT to_regnamespace('sluice') IS NULL").await?,
+        "there is a ledger"
+    );
     Ok(())
 }
 
@@ -25,7 +28,13 @@ async fn rows_that_a_policy_hides_are_not_left_out_in_silence() -> Outcome {
     database.execute_as(Role::Owner, policy).await?;
     let before = database.schema_dump().await?;
     let found = faults(&database, SECONDS).await;
-    assert!(found.contains("row security") && found.contains("first_half") && found.contains("BYPASSRLS") && found.contains("test.toml:5"), "{found}");
+    assert!(
+        found.contains("row security")
+            && found.contains("first_half")
+            && found.contains("BYPASSRLS")
+            && found.contains("test.toml:5"),
+        "{found}"
+    );
     untouched(&database, &before).await?;
     // What the message says works.
     let bypass = format!("ALTER ROLE {} BYPASSRLS", database.role(Role::Data));
@@ -33,7 +42,10 @@ async fn rows_that_a_policy_hides_are_not_left_out_in_silence() -> Outcome {
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM track WHERE seconds IS NULL").await?, 0);
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(*) FROM track WHERE seconds IS NULL").await?,
+        0
+    );
     embedded.stop().await
 }
 
@@ -46,14 +58,27 @@ async fn rows_that_a_later_policy_hides_do_not_pass_as_verified() -> Outcome {
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
     spoil(&database, "track", "UPDATE track SET seconds = -1 WHERE id = 150").await?;
-    let policy = "ALTER TABLE track ENABLE ROW LEVEL SECURITY; CREATE POLICY first_half ON track USING (id <= 100)";
+    let policy =
+        "ALTER TABLE track ENABLE ROW LEVEL SECURITY; CREATE POLICY first_half ON track USING (id <= 100)";
     database.execute_as(Role::Owner, policy).await?;
     applied(&embedded, job, Command::Verify).await?;
     let why = crate::stages::ground::held(&embedded, job).await?;
-    assert!(why.contains("row-level security") || why.contains("42501") || why.contains("row security"), "{why}");
-    database.execute_as(Role::Owner, "DROP POLICY first_half ON track; ALTER TABLE track DISABLE ROW LEVEL SECURITY").await?;
+    assert!(
+        why.contains("row-level security") || why.contains("42501") || why.contains("row security"),
+        "{why}"
+    );
+    database
+        .execute_as(
+            Role::Owner,
+            "DROP POLICY first_half ON track; ALTER TABLE track DISABLE ROW LEVEL SECURITY",
+        )
+        .await?;
     applied(&embedded, job, Command::Verify).await?;
-    assert!(crate::stages::ground::held(&embedded, job).await?.contains("1 row"));
+    assert!(
+        crate::stages::ground::held(&embedded, job)
+            .await?
+            .contains("1 row")
+    );
     embedded.stop().await
 }
 
@@ -66,18 +91,34 @@ async fn a_publication_of_everything_is_not_fed_with_our_ledger() -> Outcome {
     engine::sql::execute_script(&mut admin, "CREATE PUBLICATION everything FOR ALL TABLES").await?;
     let before = database.schema_dump().await?;
     let found = faults(&database, SECONDS).await;
-    assert!(found.contains("everything") && found.contains("acknowledge_publications"), "{found}");
-    let refused = Embedded::connect(&database).await.err().map(|e| format!("{e:#}")).unwrap_or_default();
+    assert!(
+        found.contains("everything") && found.contains("acknowledge_publications"),
+        "{found}"
+    );
+    let refused = Embedded::connect(&database)
+        .await
+        .err()
+        .map(|e| format!("{e:#}"))
+        .unwrap_or_default();
     assert!(refused.contains("everything"), "{refused}");
     untouched(&database, &before).await?;
 
     let mut settings = target::settings(&database);
     settings.acknowledge_publications = vec!["everything".to_owned()];
     let embedded = Embedded::connect_with(&database, &settings).await?;
-    let acknowledged = Acknowledged { publications: ["everything".to_owned()].into(), ..Acknowledged::default() };
+    let acknowledged = Acknowledged {
+        publications: ["everything".to_owned()].into(),
+        ..Acknowledged::default()
+    };
     let spec = Spec::from_toml(SECONDS, "test.toml").expect("it parses");
-    let plan = planner::submit::prepare(&mut database.connect(Role::Data).await?, &spec, &acknowledged).await.expect("acknowledged");
-    assert!(plan.notices.iter().any(|n| n.code == "SL-PUBLISHED-ALL"), "{:?}", plan.notices);
+    let plan = planner::submit::prepare(&mut database.connect(Role::Data).await?, &spec, &acknowledged)
+        .await
+        .expect("acknowledged");
+    assert!(
+        plan.notices.iter().any(|n| n.code == "SL-PUBLISHED-ALL"),
+        "{:?}",
+        plan.notices
+    );
     embedded.stop().await
 }
 
@@ -86,11 +127,18 @@ async fn a_publication_of_everything_is_not_fed_with_our_ledger() -> Outcome {
 async fn a_published_table_gets_no_column_that_its_subscribers_do_not_know() -> Outcome {
     let database = database().await?;
     tracks(&database, 50).await?;
-    let publish = "ALTER TABLE track DROP CONSTRAINT track_pkey; CREATE PUBLICATION some_tracks FOR TABLE track";
+    let publish =
+        "ALTER TABLE track DROP CONSTRAINT track_pkey; CREATE PUBLICATION some_tracks FOR TABLE track";
     engine::sql::execute_script(&mut database.superuser().await?, publish).await?;
     let before = database.schema_dump().await?;
     let found = faults(&database, SECONDS).await;
-    for part in ["some_tracks", "subscriber", "replica identity", "REPLICA IDENTITY FULL", "test.toml:5"] {
+    for part in [
+        "some_tracks",
+        "subscriber",
+        "replica identity",
+        "REPLICA IDENTITY FULL",
+        "test.toml:5",
+    ] {
         assert!(found.contains(part), "{part} is not in: {found}");
     }
     untouched(&database, &before).await
@@ -102,7 +150,12 @@ async fn nobody_is_surprised_by_a_statement_that_a_new_column_breaks() -> Outcom
     let database = database().await?;
     tracks(&database, 50).await?;
     let plan = compile(&database, SECONDS).await.expect("a plan");
-    let said = plan.notices.iter().find(|n| n.code == "SL-PREPARED-STAR").map(|n| n.message.clone()).unwrap_or_default();
+    let said = plan
+        .notices
+        .iter()
+        .find(|n| n.code == "SL-PREPARED-STAR")
+        .map(|n| n.message.clone())
+        .unwrap_or_default();
     for part in ["SELECT *", "COPY", "INSERT", "column list"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
@@ -112,8 +165,15 @@ async fn nobody_is_surprised_by_a_statement_that_a_new_column_breaks() -> Outcom
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
     // The case is real, and it is the only one.
-    let broken = engine::sql::execute_script(&mut app, "EXECUTE all_of_it").await.err().map(|e| e.to_string()).unwrap_or_default();
-    assert!(broken.contains("cached plan must not change result type"), "{broken}");
+    let broken = engine::sql::execute_script(&mut app, "EXECUTE all_of_it")
+        .await
+        .err()
+        .map(|e| e.to_string())
+        .unwrap_or_default();
+    assert!(
+        broken.contains("cached plan must not change result type"),
+        "{broken}"
+    );
     engine::sql::execute_script(&mut app, "EXECUTE named; INSERT INTO track VALUES (-1, 5, 'x')").await?;
     embedded.stop().await
 }

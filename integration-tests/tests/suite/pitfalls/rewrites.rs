@@ -8,7 +8,8 @@ use ledger::JobState;
 use ledger::commands::{Command, Tune};
 
 use crate::stages::ground::{
-    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, seconds_at, some_rows_filled, sweeps, tracks, until,
+    Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, seconds_at, some_rows_filled,
+    sweeps, tracks, until,
 };
 
 /// Trap 14: new versions land in free space ahead of the cursor, and are met again.
@@ -17,7 +18,9 @@ async fn a_row_that_is_met_twice_is_not_written_twice() -> Outcome {
     let database = database().await?;
     tracks(&database, 8000).await?;
     // Holes everywhere, and the server knows of them.
-    database.execute_as(Role::Owner, "DELETE FROM track WHERE id % 2 = 0").await?;
+    database
+        .execute_as(Role::Owner, "DELETE FROM track WHERE id % 2 = 0")
+        .await?;
     database.execute_as(Role::Owner, "VACUUM track").await?;
     oracle::audit(&database, "track", "id").await?;
     let embedded = Embedded::start(&database).await?;
@@ -37,7 +40,10 @@ async fn an_expression_over_its_own_column_is_not_accepted() -> Outcome {
     tracks(&database, 10).await?;
     let spec = SECONDS.replace("milliseconds / 1000", "seconds + milliseconds / 1000");
     let found = testbed::embedded::faults(&database, &spec).await;
-    assert!(found.contains("seconds") && found.contains("test.toml:8"), "{found}");
+    assert!(
+        found.contains("seconds") && found.contains("test.toml:8"),
+        "{found}"
+    );
     Ok(())
 }
 
@@ -54,12 +60,22 @@ async fn a_rewrite_while_a_batch_waits_for_its_lock_hides_no_row() -> Outcome {
     engine::sql::execute_script(&mut owner, "BEGIN; LOCK TABLE track IN ACCESS EXCLUSIVE MODE").await?;
     embedded.start_parts(&[Part::Verifier]);
     let waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%sluice:batch%'";
-    until(&database, "a batch waits for the lock", waiting, "SELECT string_agg(query, '; ') FROM pg_stat_activity WHERE query LIKE '%sluice:%'").await?;
+    until(
+        &database,
+        "a batch waits for the lock",
+        waiting,
+        "SELECT string_agg(query, '; ') FROM pg_stat_activity WHERE query LIKE '%sluice:%'",
+    )
+    .await?;
     engine::sql::execute_script(&mut owner, "CLUSTER track USING track_pkey; COMMIT").await?;
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
     assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
-    assert_eq!(sweeps(&database).await?, 2, "the sweep of the file that is gone counted");
+    assert_eq!(
+        sweeps(&database).await?,
+        2,
+        "the sweep of the file that is gone counted"
+    );
     embedded.stop().await
 }
 
@@ -74,13 +90,31 @@ async fn vacuum_full_in_the_middle_of_a_sweep_hides_no_row() -> Outcome {
     some_rows_filled(&database).await?;
     database.execute_as(Role::Owner, "VACUUM FULL track").await?;
     let second = "SELECT EXISTS (SELECT FROM sluice.chunk AS c JOIN sluice.chunk_cursor AS k ON k.chunk = c.id WHERE c.sweep > 1 AND k.cursor_block > c.first_block)";
-    until(&database, "a second sweep is under way", second, "SELECT max(sweep)::text FROM sluice.sweep").await?;
+    until(
+        &database,
+        "a second sweep is under way",
+        second,
+        "SELECT max(sweep)::text FROM sluice.sweep",
+    )
+    .await?;
     database.execute_as(Role::Owner, "VACUUM FULL track").await?;
-    applied(&embedded, job, Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })).await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
     assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
-    assert_eq!(oracle::rows_logged_for_sluice(&mut conn).await?, 4000, "rows that were right were written again");
+    assert_eq!(
+        oracle::rows_logged_for_sluice(&mut conn).await?,
+        4000,
+        "rows that were right were written again"
+    );
     assert_eq!(oracle::rows_changed(&mut conn, job).await?, 4000);
     oracle::chunks_tile(&mut conn, job).await?;
     embedded.stop().await
@@ -93,19 +127,32 @@ async fn rows_that_no_trigger_saw_lie_below_the_bound() -> Outcome {
     tracks(&database, 200).await?;
     let embedded = Embedded::start(&database).await?;
     let mut late = database.connect(Role::App).await?;
-    let insert = "BEGIN; INSERT INTO track SELECT n, 5000, repeat('x', 300) FROM generate_series(1001, 3000) AS n";
+    let insert =
+        "BEGIN; INSERT INTO track SELECT n, 5000, repeat('x', 300) FROM generate_series(1001, 3000) AS n";
     engine::sql::execute_script(&mut late, insert).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     let trying = "SELECT count(*) > 0 FROM sluice.task WHERE kind = 'step' AND state = 'leased' AND created_at < clock_timestamp() - interval '1500 milliseconds'";
-    until(&database, "expand waits for the open transaction", trying, "SELECT string_agg(state, ' ') FROM sluice.task").await?;
+    until(
+        &database,
+        "expand waits for the open transaction",
+        trying,
+        "SELECT string_agg(state, ' ') FROM sluice.task",
+    )
+    .await?;
     assert_eq!(embedded.job(job).await?.state, JobState::Expanding);
     // Nobody queues behind the statement that waits: the lock timeout is short.
     let mut app = database.connect(Role::App).await?;
-    let write = engine::sql::execute_script(&mut app, "SET statement_timeout = '5s'; UPDATE track SET note = 'not queued' WHERE id = 1");
+    let write = engine::sql::execute_script(
+        &mut app,
+        "SET statement_timeout = '5s'; UPDATE track SET note = 'not queued' WHERE id = 1",
+    );
     write.await?;
     engine::sql::execute_script(&mut late, "COMMIT").await?;
     embedded.verified(job).await?;
-    assert_eq!(ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?, 0);
+    assert_eq!(
+        ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?,
+        0
+    );
     assert_eq!(sweeps(&database).await?, 1);
     embedded.stop().await
 }
@@ -137,6 +184,9 @@ async fn inserts_all_along_are_all_filled() -> Outcome {
     embedded.verified(job).await?;
     stop.send_replace(true);
     inserting.await??;
-    assert_eq!(ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?, 0);
+    assert_eq!(
+        ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?,
+        0
+    );
     embedded.stop().await
 }

@@ -61,7 +61,9 @@ async fn every_row_is_written_once_and_counted_once() -> Outcome {
     let database = database().await?;
     tracks(&database, 5000).await?;
     // One row is right already: it must not be rewritten.
-    database.execute_as(Role::Owner, "UPDATE track SET milliseconds = 0 WHERE id = 7").await?;
+    database
+        .execute_as(Role::Owner, "UPDATE track SET milliseconds = 0 WHERE id = 7")
+        .await?;
     oracle::audit(&database, "track", "id").await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;

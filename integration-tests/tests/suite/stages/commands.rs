@@ -9,11 +9,15 @@ use testbed::embedded::Embedded;
 use testbed::oracle;
 
 use super::ground::{
-    CHANGED, Outcome, WRONG, after_the_last_answer, applied, ask, database, refused, seconds_at, some_rows_filled, tracks,
+    CHANGED, Outcome, WRONG, after_the_last_answer, applied, ask, database, refused, seconds_at,
+    some_rows_filled, tracks,
 };
 
 fn unlimited() -> Command {
-    Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })
+    Command::Tune(Tune {
+        max_rows_per_second: Some(0),
+        ..Tune::default()
+    })
 }
 
 #[tokio::test]
@@ -28,7 +32,11 @@ async fn a_pause_stops_every_write_within_two_seconds_and_resume_goes_on() -> Ou
     after_the_last_answer(&database, Duration::from_secs(4)).await?;
     let late = "SELECT count(*) FROM audit.row_change
         WHERE application_name LIKE 'sluice%' AND at > (SELECT max(applied_at) + interval '2 seconds' FROM sluice.command)";
-    assert_eq!(ask::<i64>(&database, late).await?, 0, "rows were written two seconds after the pause");
+    assert_eq!(
+        ask::<i64>(&database, late).await?,
+        0,
+        "rows were written two seconds after the pause"
+    );
     let left = ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?;
     assert!(left > 0, "the job was over before the pause: nothing was tested");
     assert_eq!(embedded.job(job).await?.state, JobState::Paused);
@@ -38,7 +46,10 @@ async fn a_pause_stops_every_write_within_two_seconds_and_resume_goes_on() -> Ou
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
     let written = oracle::rows_logged_for_sluice(&mut conn).await?;
-    assert_eq!((written, oracle::rows_changed(&mut conn, job).await?), (6000, 6000));
+    assert_eq!(
+        (written, oracle::rows_changed(&mut conn, job).await?),
+        (6000, 6000)
+    );
     embedded.stop().await
 }
 
@@ -53,9 +64,21 @@ async fn an_aborted_job_writes_nothing_and_keeps_mirroring_until_it_is_resumed()
     after_the_last_answer(&database, Duration::from_secs(2)).await?;
     let before: Option<String> = ask(&database, CHANGED).await?;
     after_the_last_answer(&database, Duration::from_secs(4)).await?;
-    assert_eq!(ask::<Option<String>>(&database, CHANGED).await?, before, "an aborted job writes rows");
-    database.execute_as(Role::App, "INSERT INTO track (id, milliseconds) VALUES (-1, 7654)").await?;
-    assert_eq!(ask::<i32>(&database, "SELECT seconds FROM track WHERE id = -1").await?, 7);
+    assert_eq!(
+        ask::<Option<String>>(&database, CHANGED).await?,
+        before,
+        "an aborted job writes rows"
+    );
+    database
+        .execute_as(
+            Role::App,
+            "INSERT INTO track (id, milliseconds) VALUES (-1, 7654)",
+        )
+        .await?;
+    assert_eq!(
+        ask::<i32>(&database, "SELECT seconds FROM track WHERE id = -1").await?,
+        7
+    );
     applied(&embedded, job, unlimited()).await?;
     applied(&embedded, job, Command::Resume).await?;
     embedded.verified(job).await?;
@@ -100,9 +123,16 @@ async fn tuning_a_crawling_job_makes_it_fast() -> Outcome {
     // More than a minute, as declared.
     let job = embedded.submit(&database, &seconds_at(60, 1)).await?;
     some_rows_filled(&database).await?;
-    let none = Command::Tune(Tune { max_parallel: Some(0), ..Tune::default() });
+    let none = Command::Tune(Tune {
+        max_parallel: Some(0),
+        ..Tune::default()
+    });
     assert!(refused(&embedded, job, none).await?.contains("at least 1"));
-    let faster = Tune { max_parallel: Some(4), max_rows_per_second: Some(0), ..Tune::default() };
+    let faster = Tune {
+        max_parallel: Some(4),
+        max_rows_per_second: Some(0),
+        ..Tune::default()
+    };
     applied(&embedded, job, Command::Tune(faster)).await?;
     let begun = "SELECT extract(epoch FROM clock_timestamp() - applied_at)::float8 FROM sluice.command WHERE outcome = 'applied'";
     embedded.verified(job).await?;
@@ -120,7 +150,12 @@ async fn what_cannot_be_done_now_is_refused_with_what_to_do_instead() -> Outcome
     embedded.verified(job).await?;
     for (command, why) in [
         (Command::Approve { gate: None }, "no gate"),
-        (Command::Approve { gate: Some("flip".to_owned()) }, "no gate `flip`"),
+        (
+            Command::Approve {
+                gate: Some("flip".to_owned()),
+            },
+            "no gate `flip`",
+        ),
         (Command::Resume, "not stopped"),
     ] {
         let found = refused(&embedded, job, command.clone()).await?;

@@ -53,7 +53,12 @@ pub(crate) async fn tracks(database: &Database<'_>, rows: u32) -> Outcome {
 
 /// Traffic on [`tracks`].
 pub(crate) fn track_traffic() -> Table {
-    Table::new("track", "id", Column::integer("milliseconds"), Column::text("note"))
+    Table::new(
+        "track",
+        "id",
+        Column::integer("milliseconds"),
+        Column::text("note"),
+    )
 }
 
 /// One value, as superuser.
@@ -148,13 +153,24 @@ pub(crate) async fn there_and_back(database: &Database<'_>, trip: Trip<'_>) -> O
     let embedded = Embedded::start(database).await?;
     let traffic = Traffic::start(&database.url(Role::App), trip.traffic, Load::default()).await?;
     let job = embedded.submit(database, trip.spec).await?;
-    if !embedded.target.ledger.plan(&embedded.job(job).await?.plan_hash).await?.gates.is_empty() {
+    if !embedded
+        .target
+        .ledger
+        .plan(&embedded.job(job).await?.plan_hash)
+        .await?
+        .gates
+        .is_empty()
+    {
         applied(&embedded, job, Command::Approve { gate: None }).await?;
     }
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
     for (table, wrong) in trip.wrong {
-        assert_eq!(oracle::mismatched(&mut conn, table, wrong).await?, 0, "{table}: {wrong}");
+        assert_eq!(
+            oracle::mismatched(&mut conn, table, wrong).await?,
+            0,
+            "{table}: {wrong}"
+        );
     }
     oracle::chunks_tile(&mut conn, job).await?;
     embedded.assert_tiled(job).await?;
@@ -166,7 +182,11 @@ pub(crate) async fn there_and_back(database: &Database<'_>, trip: Trip<'_>) -> O
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
     report.assert_all_writes_found(&mut conn).await?;
-    assert_eq!(database.schema_dump().await?, before, "the schema is not what it was");
+    assert_eq!(
+        database.schema_dump().await?,
+        before,
+        "the schema is not what it was"
+    );
     embedded.stop().await
 }
 
@@ -176,12 +196,21 @@ pub(crate) async fn after_the_last_answer(database: &Database<'_>, time: Duratio
         "SELECT clock_timestamp() > max(applied_at) + interval '{} milliseconds' FROM sluice.command",
         time.as_millis()
     );
-    until(database, "time has passed since the answer", &past, "SELECT clock_timestamp()::text").await
+    until(
+        database,
+        "time has passed since the answer",
+        &past,
+        "SELECT clock_timestamp()::text",
+    )
+    .await
 }
 
 /// Stands before the first batch: the triggers are in place, the bound is taken, a worker asks for leave and gets none.
 /// Starting a verifier lets it go.
-pub(crate) async fn before_the_first_batch(database: &Database<'_>, spec: &str) -> anyhow::Result<(Embedded, JobId)> {
+pub(crate) async fn before_the_first_batch(
+    database: &Database<'_>,
+    spec: &str,
+) -> anyhow::Result<(Embedded, JobId)> {
     let mut embedded = Embedded::connect(database).await?;
     embedded.start_parts(&[Part::Planner, Part::Backfiller(1)]);
     let job = embedded.submit(database, spec).await?;

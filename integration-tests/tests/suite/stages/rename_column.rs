@@ -39,7 +39,12 @@ async fn customers(database: &testbed::database::Database<'_>) -> Outcome {
     );
     database.execute_as(Role::Owner, &create).await?;
     database.grant_data_privileges(&["customer"]).await?;
-    database.execute_as(Role::Owner, &format!("GRANT SELECT (fax), UPDATE (fax) ON customer TO {app}")).await
+    database
+        .execute_as(
+            Role::Owner,
+            &format!("GRANT SELECT (fax), UPDATE (fax) ON customer TO {app}"),
+        )
+        .await
         .map(drop)
 }
 
@@ -63,7 +68,10 @@ fn hanging_on(column: &str) -> String {
 }
 
 fn traffic() -> Table {
-    let old = Column { value: |rng| rng.u32(0..10).to_string(), ..Column::text("fax") };
+    let old = Column {
+        value: |rng| rng.u32(0..10).to_string(),
+        ..Column::text("fax")
+    };
     Table::new("customer", "id", old, Column::text("name"))
 }
 
@@ -119,10 +127,18 @@ async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_touched() -> O
         ALTER TABLE customer ADD COLUMN fax_upper text GENERATED ALWAYS AS (upper(fax)) STORED";
     database.execute_as(Role::Owner, more).await?;
     let before = database.schema_dump().await?;
-    for (from, why) in [("fax", "fax_upper"), ("id", "primary key"), ("fax_upper", "generated"), ("phone", "phone")] {
+    for (from, why) in [
+        ("fax", "fax_upper"),
+        ("id", "primary key"),
+        ("fax_upper", "generated"),
+        ("phone", "phone"),
+    ] {
         let spec = SPEC.replace("from = \"fax\"", &format!("from = \"{from}\""));
         let faults = testbed::embedded::faults(&database, &spec).await;
-        assert!(faults.contains(why) && faults.contains("test.toml:6"), "{from}: {faults}");
+        assert!(
+            faults.contains(why) && faults.contains("test.toml:6"),
+            "{from}: {faults}"
+        );
     }
     assert_eq!(database.schema_dump().await?, before);
     assert!(ask::<bool>(&database, "SELECT to_regnamespace('sluice') IS NULL").await?);

@@ -30,18 +30,34 @@ async fn stopped(database: &Database<'_>, reason: &str) -> Outcome {
 
 /// No row is written from two seconds after the stop until four seconds after it.
 async fn nothing_is_written(database: &Database<'_>) -> Outcome {
-    let later = "SELECT coalesce(clock_timestamp() > stopped_at + interval '4 seconds', false) FROM sluice.throttle";
+    let later =
+        "SELECT coalesce(clock_timestamp() > stopped_at + interval '4 seconds', false) FROM sluice.throttle";
     until(database, "time passes while work is stopped", later, REASON).await?;
     let late = "SELECT count(*) FROM audit.row_change
         WHERE application_name LIKE 'sluice%' AND at > (SELECT stopped_at + interval '2 seconds' FROM sluice.throttle)";
-    assert_eq!(ask::<i64>(database, late).await?, 0, "rows were written two seconds after the stop");
+    assert_eq!(
+        ask::<i64>(database, late).await?,
+        0,
+        "rows were written two seconds after the stop"
+    );
     let left = "SELECT count(*) FROM track WHERE seconds IS NULL";
-    assert!(ask::<i64>(database, left).await? > 0, "the job was over before: nothing was tested");
+    assert!(
+        ask::<i64>(database, left).await? > 0,
+        "the job was over before: nothing was tested"
+    );
     Ok(())
 }
 
 async fn finishes(embedded: Embedded, job: JobId) -> Outcome {
-    applied(&embedded, job, Command::Tune(Tune { max_rows_per_second: Some(0), ..Tune::default() })).await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
     embedded.verified(job).await?;
     embedded.stop().await
 }
@@ -58,7 +74,13 @@ async fn a_lagging_replica_stops_the_work_and_a_caught_up_one_lets_it_go_on_by_i
     stopped(&database, "replica_lag of replica1 is %limit 1.0 s%").await?;
     nothing_is_written(&database).await?;
     replica.resume().await?;
-    until(&database, "work goes on by itself", "SELECT bool_or(go) FROM sluice.throttle", REASON).await?;
+    until(
+        &database,
+        "work goes on by itself",
+        "SELECT bool_or(go) FROM sluice.throttle",
+        REASON,
+    )
+    .await?;
     finishes(embedded, job).await
 }
 
@@ -83,7 +105,9 @@ async fn a_configured_replica_that_was_never_there_stops_the_work_from_the_begin
     let database = Database::new(&server).await?;
     let (embedded, _) = begun(&database, &["standby7"]).await?;
     stopped(&database, "replica_lag of standby7 cannot be read%").await?;
-    let written = database.value::<i64>(Role::App, "SELECT count(*) FROM track WHERE seconds IS NOT NULL").await?;
+    let written = database
+        .value::<i64>(Role::App, "SELECT count(*) FROM track WHERE seconds IS NOT NULL")
+        .await?;
     assert_eq!(written, 0);
     embedded.stop().await
 }

@@ -6,7 +6,9 @@ use testbed::embedded::Embedded;
 use testbed::oracle;
 use testbed::traffic::{Load, Traffic};
 
-use super::ground::{Outcome, WRONG, applied, ask, database, seconds_at, some_rows_filled, track_traffic, tracks};
+use super::ground::{
+    Outcome, WRONG, applied, ask, database, seconds_at, some_rows_filled, track_traffic, tracks,
+};
 
 #[tokio::test]
 async fn a_job_goes_on_where_it_stood_after_all_roles_were_stopped_and_started() -> Outcome {
@@ -19,10 +21,20 @@ async fn a_job_goes_on_where_it_stood_after_all_roles_were_stopped_and_started()
     some_rows_filled(&database).await?;
     first.stop().await?;
     let mut conn = database.superuser().await?;
-    let before = ask::<i64>(&database, "SELECT sum(rows_changed)::bigint FROM sluice.chunk_cursor").await?;
-    assert!(before > 0 && before < 5000, "{before} rows were filled before the restart");
+    let before = ask::<i64>(
+        &database,
+        "SELECT sum(rows_changed)::bigint FROM sluice.chunk_cursor",
+    )
+    .await?;
+    assert!(
+        before > 0 && before < 5000,
+        "{before} rows were filled before the restart"
+    );
     let second = Embedded::start(&database).await?;
-    let faster = Tune { max_rows_per_second: Some(0), ..Tune::default() };
+    let faster = Tune {
+        max_rows_per_second: Some(0),
+        ..Tune::default()
+    };
     applied(&second, job, Command::Tune(faster)).await?;
     second.verified(job).await?;
     let report = traffic.stop().await?;
@@ -30,7 +42,10 @@ async fn a_job_goes_on_where_it_stood_after_all_roles_were_stopped_and_started()
     report.assert_all_writes_found(&mut conn).await?;
     oracle::chunks_tile(&mut conn, job).await?;
     assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
-    assert_eq!(oracle::rows_logged_for_sluice(&mut conn).await?, oracle::rows_changed(&mut conn, job).await?);
+    assert_eq!(
+        oracle::rows_logged_for_sluice(&mut conn).await?,
+        oracle::rows_changed(&mut conn, job).await?
+    );
     second.stop().await
 }
 

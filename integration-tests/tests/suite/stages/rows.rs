@@ -37,18 +37,31 @@ async fn quarantined(database: &Database<'_>) -> anyhow::Result<String> {
 async fn a_row_that_cannot_be_migrated_holds_the_job_with_its_block_and_sqlstate() -> Outcome {
     let database = database().await?;
     readings(&database, 3000).await?;
-    database.execute_as(Role::Owner, "UPDATE reading SET code = 'secret value' WHERE id = 1700").await?;
+    database
+        .execute_as(
+            Role::Owner,
+            "UPDATE reading SET code = 'secret value' WHERE id = 1700",
+        )
+        .await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SPEC).await?;
     let why = held(&embedded, job).await?;
-    let block: i64 =
-        ask(&database, "SELECT (ctid::text::point)[0]::bigint FROM reading WHERE id = 1700").await?;
-    assert!(why.contains("22P02") && why.contains(&format!("block {block}")), "{why} (the row is in block {block})");
+    let block: i64 = ask(
+        &database,
+        "SELECT (ctid::text::point)[0]::bigint FROM reading WHERE id = 1700",
+    )
+    .await?;
+    assert!(
+        why.contains("22P02") && why.contains(&format!("block {block}")),
+        "{why} (the row is in block {block})"
+    );
     assert!(why.contains("resume") && !why.contains("secret"), "{why}");
     // Nothing else is lost by it: resume without mending holds again, at the same place.
     applied(&embedded, job, Command::Resume).await?;
     assert!(held(&embedded, job).await?.contains("22P02"));
-    database.execute_as(Role::App, "UPDATE reading SET code = '42' WHERE id = 1700").await?;
+    database
+        .execute_as(Role::App, "UPDATE reading SET code = '42' WHERE id = 1700")
+        .await?;
     applied(&embedded, job, Command::Resume).await?;
     embedded.verified(job).await?;
     let wrong = "SELECT count(*) FROM reading WHERE number IS DISTINCT FROM code::integer";
@@ -67,18 +80,29 @@ async fn a_write_that_cannot_be_mirrored_succeeds_and_is_quarantined_until_it_is
     database
         .execute_as(Role::App, "INSERT INTO reading VALUES (900, 'secret', 'n'); UPDATE reading SET code = 'secret' WHERE id = 7")
         .await?;
-    assert_eq!(quarantined(&database).await?, "900 number error 22P02, 7 number error 22P02");
+    assert_eq!(
+        quarantined(&database).await?,
+        "900 number error 22P02, 7 number error 22P02"
+    );
     assert_eq!(embedded.counts(job).await?.rows_quarantined, 2);
     let listed = embedded.target.ledger.quarantined(&verified.tag, 10).await?;
     assert_eq!(listed[0].key, serde_json::json!({ "id": 900 }));
-    assert!(!format!("{listed:?}").contains("secret"), "a row's value is in the quarantine: {listed:?}");
+    assert!(
+        !format!("{listed:?}").contains("secret"),
+        "a row's value is in the quarantine: {listed:?}"
+    );
     let left = "SELECT number IS NULL AND code = 'secret' FROM reading WHERE id = 900";
     assert!(ask::<bool>(&database, left).await?);
 
     applied(&embedded, job, Command::Verify).await?;
     let why = held(&embedded, job).await?;
     assert!(why.contains("quarantine") && why.contains("900"), "{why}");
-    database.execute_as(Role::App, "UPDATE reading SET code = '9' WHERE id = 900; DELETE FROM reading WHERE id = 7").await?;
+    database
+        .execute_as(
+            Role::App,
+            "UPDATE reading SET code = '9' WHERE id = 900; DELETE FROM reading WHERE id = 7",
+        )
+        .await?;
     applied(&embedded, job, Command::Verify).await?;
     embedded.verified(job).await?;
     assert_eq!(quarantined(&database).await?, "");
@@ -93,13 +117,21 @@ async fn a_write_that_cannot_be_mirrored_during_the_backfill_does_not_pass_as_ve
     let slow = format!("{SPEC}[backfill]\nmax_rows_per_second = 1000\n");
     let job = embedded.submit(&database, &slow).await?;
     super::ground::some_rows_filled(&database).await?;
-    database.execute_as(Role::App, "UPDATE reading SET code = 'x' WHERE id = 1").await?;
+    database
+        .execute_as(Role::App, "UPDATE reading SET code = 'x' WHERE id = 1")
+        .await?;
     let held = embedded.until(job, &[JobState::Held, JobState::Verified]).await?;
     let why = held.reason.unwrap_or_default();
     assert_eq!(held.state, JobState::Held, "a row without a value was verified");
     assert!(why.contains("quarantine") || why.contains("22P02"), "{why}");
-    database.execute_as(Role::App, "UPDATE reading SET code = '1' WHERE id = 1").await?;
-    let again = if why.contains("cannot be filled") { Command::Resume } else { Command::Verify };
+    database
+        .execute_as(Role::App, "UPDATE reading SET code = '1' WHERE id = 1")
+        .await?;
+    let again = if why.contains("cannot be filled") {
+        Command::Resume
+    } else {
+        Command::Verify
+    };
     applied(&embedded, job, again).await?;
     embedded.verified(job).await?;
     embedded.stop().await

@@ -5,9 +5,7 @@ use testbed::database::Role;
 use testbed::embedded::Embedded;
 use testbed::traffic::{Column, Table};
 
-use super::ground::{
-    Outcome, SECONDS, Trip, WRONG, ask, database, there_and_back, track_traffic, tracks,
-};
+use super::ground::{Outcome, SECONDS, Trip, WRONG, ask, database, there_and_back, track_traffic, tracks};
 
 const ALBUM: &str = r#"
 [[change]]
@@ -39,11 +37,20 @@ to = \"remark\"
     let trip = Trip {
         spec: &spec,
         traffic: track_traffic(),
-        wrong: &[("track", WRONG), ("track", "note_lower IS DISTINCT FROM lower(note) OR remark IS DISTINCT FROM note")],
+        wrong: &[
+            ("track", WRONG),
+            (
+                "track",
+                "note_lower IS DISTINCT FROM lower(note) OR remark IS DISTINCT FROM note",
+            ),
+        ],
         afterwards: &["INSERT INTO track (id, milliseconds) VALUES (-1, 5)"],
     };
     there_and_back(&database, trip).await?;
-    assert_eq!(ask::<i64>(&database, "SELECT count(DISTINCT fill) FROM sluice.sweep").await?, 1);
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(DISTINCT fill) FROM sluice.sweep").await?,
+        1
+    );
     Ok(())
 }
 
@@ -59,7 +66,10 @@ async fn several_tables_are_one_job() -> Outcome {
         spec: &format!("{SECONDS}{ALBUM}"),
         traffic: track_traffic(),
         wrong: &[("track", WRONG), ("album", "name IS DISTINCT FROM title")],
-        afterwards: &["INSERT INTO album VALUES (-1, 'a')", "UPDATE album SET title = 'b' WHERE id = 5"],
+        afterwards: &[
+            "INSERT INTO album VALUES (-1, 'a')",
+            "UPDATE album SET title = 'b' WHERE id = 5",
+        ],
     };
     there_and_back(&database, trip).await
 }
@@ -76,16 +86,24 @@ async fn a_partitioned_table_is_filled_leaf_by_leaf() -> Outcome {
         INSERT INTO track SELECT n, n * 977 % 400000, repeat('x', 300) FROM generate_series(1, 3000) AS n;
         INSERT INTO track SELECT 1000000 + n, n * 977 % 400000, repeat('x', 300) FROM generate_series(1, 1000) AS n";
     database.execute_as(Role::Owner, create).await?;
-    database.grant_data_privileges(&["track", "track_low_0", "track_low_1", "track_high"]).await?;
+    database
+        .grant_data_privileges(&["track", "track_low_0", "track_low_1", "track_high"])
+        .await?;
     let trip = Trip {
         spec: SECONDS,
         traffic: track_traffic(),
         wrong: &[("track", WRONG)],
-        afterwards: &["INSERT INTO track (id, milliseconds) VALUES (-1, 5), (2000000000, 6)", "UPDATE track SET id = 1999999999 WHERE id = -1"],
+        afterwards: &[
+            "INSERT INTO track (id, milliseconds) VALUES (-1, 5), (2000000000, 6)",
+            "UPDATE track SET id = 1999999999 WHERE id = -1",
+        ],
     };
     there_and_back(&database, trip).await?;
     let leaves = "SELECT string_agg(DISTINCT leaf_name, ' ' ORDER BY leaf_name) FROM sluice.chunk";
-    assert_eq!(ask::<String>(&database, leaves).await?, "track_high track_low_0 track_low_1");
+    assert_eq!(
+        ask::<String>(&database, leaves).await?,
+        "track_high track_low_0 track_low_1"
+    );
     Ok(())
 }
 
@@ -102,7 +120,10 @@ async fn a_table_without_a_primary_key_is_filled_too() -> Outcome {
         traffic: track_traffic(),
         wrong: &[("track", WRONG)],
         // Twice the same row, told apart by nothing.
-        afterwards: &["INSERT INTO track (milliseconds) VALUES (5), (5)", "DELETE FROM track WHERE id IS NULL"],
+        afterwards: &[
+            "INSERT INTO track (milliseconds) VALUES (5), (5)",
+            "DELETE FROM track WHERE id IS NULL",
+        ],
     };
     there_and_back(&database, trip).await
 }
@@ -164,10 +185,17 @@ type = "text"
 up = 'lower("{LONGEST}")'
 "#
     );
-    let wrong = format!("\"Group 'by' \"\"all\"\"\" IS DISTINCT FROM \"order\" OR \"{longer}\" IS DISTINCT FROM lower(\"{LONGEST}\")");
+    let wrong = format!(
+        "\"Group 'by' \"\"all\"\"\" IS DISTINCT FROM \"order\" OR \"{longer}\" IS DISTINCT FROM lower(\"{LONGEST}\")"
+    );
     let trip = Trip {
         spec: &spec,
-        traffic: Table::new(table, "\"Key; --\"", Column::integer("\"order\""), Column::text(&format!("\"{LONGEST}\""))),
+        traffic: Table::new(
+            table,
+            "\"Key; --\"",
+            Column::integer("\"order\""),
+            Column::text(&format!("\"{LONGEST}\"")),
+        ),
         wrong: &[(table, &wrong)],
         afterwards: &[&format!("INSERT INTO {table} VALUES (-1, 5, 'Ä')")],
     };

@@ -30,27 +30,60 @@ async fn raw_sql_waits_for_an_approval_and_is_undone_by_discard() -> Outcome {
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SPEC).await?;
     let waits = "SELECT state = 'classified' AND reason LIKE '%gate `expand`%' FROM sluice.job";
-    until(&database, "the job waits at its gate", waits, "SELECT state || ' ' || coalesce(reason, '') FROM sluice.job").await?;
+    until(
+        &database,
+        "the job waits at its gate",
+        waits,
+        "SELECT state || ' ' || coalesce(reason, '') FROM sluice.job",
+    )
+    .await?;
     let reason = embedded.job(job).await?.reason.unwrap_or_default();
-    assert!(reason.contains("raw SQL") && reason.contains("approve"), "{reason}");
-    assert!(ask::<bool>(&database, "SELECT to_regclass('label') IS NULL").await?, "it ran before anybody approved");
+    assert!(
+        reason.contains("raw SQL") && reason.contains("approve"),
+        "{reason}"
+    );
+    assert!(
+        ask::<bool>(&database, "SELECT to_regclass('label') IS NULL").await?,
+        "it ran before anybody approved"
+    );
     let stages = embedded.target.ledger.stages(job).await?;
     let expand = stages.iter().find(|s| s.name == Stage::Expand).map(|s| s.status);
     assert_ne!(expand, Some(StageStatus::Running));
 
-    let said = embedded.target.ledger.command(job, &Command::Approve { gate: Some("expand".to_owned()) }, "ann").await?;
+    let said = embedded
+        .target
+        .ledger
+        .command(
+            job,
+            &Command::Approve {
+                gate: Some("expand".to_owned()),
+            },
+            "ann",
+        )
+        .await?;
     let answer = testbed::wait::until("the answer", testbed::embedded::PATIENCE, async || {
         embedded.target.ledger.answer(said).await
     })
     .await?;
-    assert!(matches!(&answer, Answer::Applied(text) if text.contains("ann")), "{answer:?}");
+    assert!(
+        matches!(&answer, Answer::Applied(text) if text.contains("ann")),
+        "{answer:?}"
+    );
     embedded.verified(job).await?;
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM label").await?, 1, "it ran other than once");
-    let by = "SELECT actor || ' ' || (plan_hash = (SELECT plan_hash FROM sluice.job))::text FROM sluice.approval";
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(*) FROM label").await?,
+        1,
+        "it ran other than once"
+    );
+    let by =
+        "SELECT actor || ' ' || (plan_hash = (SELECT plan_hash FROM sluice.job))::text FROM sluice.approval";
     assert_eq!(ask::<String>(&database, by).await?, "ann true");
 
     embedded.roll_back(job, false).await?;
-    assert!(ask::<bool>(&database, "SELECT to_regclass('label') IS NOT NULL").await?, "rollback keeps what was added");
+    assert!(
+        ask::<bool>(&database, "SELECT to_regclass('label') IS NOT NULL").await?,
+        "rollback keeps what was added"
+    );
     embedded.roll_back(job, true).await?;
     assert_eq!(database.schema_dump().await?, before);
     embedded.stop().await
@@ -66,8 +99,13 @@ async fn raw_sql_that_fails_holds_the_job_with_the_statement_and_runs_when_it_ca
     applied(&embedded, job, Command::Approve { gate: None }).await?;
     let held = embedded.until(job, &[JobState::Held, JobState::Verified]).await?;
     let why = held.reason.unwrap_or_default();
-    assert!(why.contains("42P01") && why.contains("not_yet") && why.contains("resume"), "{why}");
-    database.execute_as(Role::Owner, "CREATE TABLE not_yet (id integer)").await?;
+    assert!(
+        why.contains("42P01") && why.contains("not_yet") && why.contains("resume"),
+        "{why}"
+    );
+    database
+        .execute_as(Role::Owner, "CREATE TABLE not_yet (id integer)")
+        .await?;
     applied(&embedded, job, Command::Resume).await?;
     embedded.verified(job).await?;
     embedded.roll_back(job, true).await?;

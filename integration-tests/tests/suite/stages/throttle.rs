@@ -13,16 +13,22 @@ use super::ground::{Outcome, SECONDS, ask, database, seconds_at, some_rows_fille
 /// The most chunks that were in hand at any look, until the job is verified.
 async fn most_in_hand(embedded: &Embedded, job: JobId) -> anyhow::Result<i64> {
     let mut most = 0;
-    wait::until("the job is verified", PATIENCE, async || -> anyhow::Result<wait::Look<()>> {
-        let leased = "SELECT count(*) FROM sluice.task WHERE kind = 'chunk' AND state = 'leased'";
-        let now: i64 = sqlx::query_scalar(leased).fetch_one(embedded.target.ledger.pool()).await?;
-        most = most.max(now);
-        let job = embedded.job(job).await?;
-        Ok(match job.state {
-            JobState::Verified => wait::Look::There(()),
-            state => wait::Look::NotYet(format!("{state} {:?}", job.reason)),
-        })
-    })
+    wait::until(
+        "the job is verified",
+        PATIENCE,
+        async || -> anyhow::Result<wait::Look<()>> {
+            let leased = "SELECT count(*) FROM sluice.task WHERE kind = 'chunk' AND state = 'leased'";
+            let now: i64 = sqlx::query_scalar(leased)
+                .fetch_one(embedded.target.ledger.pool())
+                .await?;
+            most = most.max(now);
+            let job = embedded.job(job).await?;
+            Ok(match job.state {
+                JobState::Verified => wait::Look::There(()),
+                state => wait::Look::NotYet(format!("{state} {:?}", job.reason)),
+            })
+        },
+    )
     .await?;
     Ok(most)
 }
@@ -47,11 +53,20 @@ async fn budget_holds(workers: &[Part]) -> Outcome {
     embedded.start_parts(workers);
     let job = embedded.submit(&database, &seconds_at(1000, 2)).await?;
     let most = most_in_hand(&embedded, job).await?;
-    assert!(most <= 2, "{most} chunks were in hand at a time, the budget says 2");
+    assert!(
+        most <= 2,
+        "{most} chunks were in hand at a time, the budget says 2"
+    );
     let (fullest, took) = pace(&database).await?;
     // A share may save up a second's worth, so a second may hold two.
-    assert!(fullest <= 2000, "{fullest} rows in one second, the budget says 1000");
-    assert!(took >= 3.0, "5000 rows in {took} s, the budget says 1000 a second");
+    assert!(
+        fullest <= 2000,
+        "{fullest} rows in one second, the budget says 1000"
+    );
+    assert!(
+        took >= 3.0,
+        "5000 rows in {took} s, the budget says 1000 a second"
+    );
     embedded.stop().await
 }
 
@@ -74,8 +89,17 @@ async fn nothing_is_written_while_nobody_samples_the_signals() -> Outcome {
     embedded.start_parts(&[Part::Planner, Part::Backfiller(2)]);
     let job = embedded.submit(&database, SECONDS).await?;
     let stopped = "SELECT count(*) > 0 FROM sluice.throttle WHERE NOT go AND reason LIKE '%no verifier%' AND beat_at > stopped_at + interval '2 seconds'";
-    until(&database, "the planner says why nothing is written", stopped, "SELECT string_agg(coalesce(reason, 'go'), ' ') FROM sluice.throttle").await?;
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM track WHERE seconds IS NOT NULL").await?, 0);
+    until(
+        &database,
+        "the planner says why nothing is written",
+        stopped,
+        "SELECT string_agg(coalesce(reason, 'go'), ' ') FROM sluice.throttle",
+    )
+    .await?;
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(*) FROM track WHERE seconds IS NOT NULL").await?,
+        0
+    );
     embedded.start_parts(&[Part::Verifier]);
     embedded.verified(job).await?;
     embedded.stop().await
@@ -94,18 +118,46 @@ async fn work_stops_when_the_last_verifier_is_gone_and_goes_on_by_itself() -> Ou
     some_rows_filled(&database).await?;
     eyes.stop().await?;
     let stopped = "SELECT count(*) > 0 FROM sluice.throttle WHERE NOT go AND reason LIKE '%no verifier has sampled%' AND beat_at > stopped_at + interval '2 seconds'";
-    until(&database, "work has stopped", stopped, "SELECT string_agg(coalesce(reason, 'go'), ' ') FROM sluice.throttle").await?;
+    until(
+        &database,
+        "work has stopped",
+        stopped,
+        "SELECT string_agg(coalesce(reason, 'go'), ' ') FROM sluice.throttle",
+    )
+    .await?;
     let filled = "SELECT count(*) FROM track WHERE seconds IS NOT NULL";
     let before: i64 = ask(&database, filled).await?;
     let later = "SELECT clock_timestamp() > stopped_at + interval '4 seconds' FROM sluice.throttle";
-    until(&database, "time passes", later, "SELECT reason FROM sluice.throttle").await?;
-    assert_eq!(ask::<i64>(&database, filled).await?, before, "rows were written while nobody watched");
+    until(
+        &database,
+        "time passes",
+        later,
+        "SELECT reason FROM sluice.throttle",
+    )
+    .await?;
+    assert_eq!(
+        ask::<i64>(&database, filled).await?,
+        before,
+        "rows were written while nobody watched"
+    );
     assert!(before < 9000, "the job was over before: nothing was tested");
     embedded.start_parts(&[Part::Verifier]);
-    let tune = ledger::commands::Tune { max_rows_per_second: Some(0), ..Default::default() };
+    let tune = ledger::commands::Tune {
+        max_rows_per_second: Some(0),
+        ..Default::default()
+    };
     super::ground::applied(&embedded, job, ledger::commands::Command::Tune(tune)).await?;
     embedded.verified(job).await?;
-    let throttled: Duration = embedded.target.ledger.pace(job).await?.map(|(_, stopped)| stopped).unwrap_or_default();
-    assert!(throttled >= Duration::from_secs(3), "only {throttled:?} count as throttled");
+    let throttled: Duration = embedded
+        .target
+        .ledger
+        .pace(job)
+        .await?
+        .map(|(_, stopped)| stopped)
+        .unwrap_or_default();
+    assert!(
+        throttled >= Duration::from_secs(3),
+        "only {throttled:?} count as throttled"
+    );
     embedded.stop().await
 }

@@ -49,7 +49,13 @@ pub(super) async fn publishing(harness: Arc<dyn Breakable>) {
         harness.restore().await;
     };
     tokio::join!(publish(bus, &queue, "during"), restored);
-    let delivery = next(&mut subscription).await;
+    let mut delivery = next(&mut subscription).await;
+    if reason(&delivery) == "before" {
+        // Its settlement may still have been on its way when the connection was cut: at least once.
+        assert!(delivery.redelivered, "a second delivery is marked as such");
+        done(delivery).await;
+        delivery = next(&mut subscription).await;
+    }
     assert_eq!(reason(&delivery), "during");
     done(delivery).await;
 }
