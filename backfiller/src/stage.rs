@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use engine::postgres::error::Class;
 use ledger::hold::Held;
-use ledger::plan::{Plan, Step, StepMode};
+use ledger::plan::{Phase, Plan, Step, StepMode};
 use ledger::tasks::{Claimed, Failure, FailureClass, Work};
 use proto::message::TaskOutcome;
 use proto::{Envelope, TaskId};
@@ -54,6 +54,7 @@ struct Job<'a> {
     in_hand: &'a InHand,
     plan: &'a Plan,
     step: &'a Step,
+    phase: Phase,
 }
 
 /// Ends the predecessor and claims.
@@ -147,29 +148,26 @@ async fn execute(site: &Site, in_hand: &InHand) -> Result<(), NotDone> {
             "a stage queue holds a task that is no step".to_owned(),
         ));
     };
-    let returned =
-        |error: ledger::Error| NotDone::Returned(format!("the ledger could not be read: {}", chain(&error)));
-    let state = site.target.ledger.job(claim.job).await.map_err(returned)?.state;
-    if !phase::belongs(phase, state) {
-        return Err(NotDone::Returned(format!(
-            "the job is {state}; a step of phase {} waits",
-            phase.as_str()
-        )));
-    }
-    let plan = site.plan_of(claim.job).await.map_err(returned)?;
+    let plan = site.plan_of(claim.job).await.map_err(|e| unread(&e))?;
     let Some(step) = plan.steps.iter().find(|s| s.id == step) else {
         return Err(failed(
             FailureClass::Permanent,
             format!("the plan has no step {step}"),
         ));
     };
-    tracing::info!(job = %claim.job, step = step.id, phase = phase.as_str(), "{}", step.title);
     let job = Job {
         site,
         in_hand,
         plan: &plan,
         step,
+        phase,
     };
+    job.still_wanted().await?;
+    tracing::info!(job = %claim.job, step = step.id, phase = phase.as_str(), "{}", step.title);
+    if !job.has_something_to_undo().await.map_err(|e| unread(&e))? {
+        tracing::info!(job = %claim.job, step = step.id, "{}: skipped, this job never made it", step.title);
+        return Ok(());
+    }
     match step.mode {
         StepMode::Short => short::run(&job).await,
         StepMode::Watched => watched::run(&job).await,
@@ -186,6 +184,19 @@ impl Job<'_> {
         } else {
             None
         }
+    }
+
+    /// Whether the job still goes the way this step belongs to: it may have turned around since the step was begun.
+    async fn still_wanted(&self) -> Result<(), NotDone> {
+        let job = self.site.target.ledger.job(self.in_hand.claim.job).await;
+        let state = job.map_err(|e| unread(&e))?.state;
+        if phase::belongs(self.phase, state) {
+            return Ok(());
+        }
+        Err(NotDone::Returned(format!(
+            "the job is {state}; a step of phase {} waits",
+            self.phase.as_str()
+        )))
     }
 
     /// Says in the log and in the audit trail that a step is tried again; there not each time, it may go on for minutes.
@@ -229,6 +240,10 @@ impl Job<'_> {
             message: format!("{}: {}", self.step.title, words(class, error)),
         })
     }
+}
+
+fn unread(error: &ledger::Error) -> NotDone {
+    NotDone::Returned(format!("the ledger could not be read: {}", chain(error)))
 }
 
 fn failed(class: FailureClass, message: String) -> NotDone {

@@ -27,6 +27,8 @@ fn step(id: u32, phase: Phase, title: &str) -> Step {
         statements: vec!["SELECT 1".to_owned()],
         done: None,
         cleanup: Vec::new(),
+        undoes: None,
+        not_ours: None,
         risk: Risk {
             lock: Some("AccessExclusiveLock".to_owned()),
             rewrites: false,

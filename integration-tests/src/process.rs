@@ -89,14 +89,22 @@ impl Sluice {
     /// # Errors
     /// The binary is not built.
     pub async fn start(args: &[&str], settings: &Settings) -> anyhow::Result<Self> {
+        Self::start_program("sluice", args, settings).await
+    }
+
+    /// Starts another binary of the workspace, such as a service's own.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub async fn start_program(program: &str, args: &[&str], settings: &Settings) -> anyhow::Result<Self> {
         let folder = folder("process", None)?;
         if !settings.file.is_empty() {
             fs::write(folder.path().join("sluice.toml"), &settings.file)?;
         }
-        let name = format!("sluice {}", args.join(" "));
+        let name = format!("{program} {}", args.join(" "));
         let order = Order {
             name: name.clone(),
-            program: built("sluice")?,
+            program: built(program)?,
             args: args.iter().map(OsString::from).collect(),
             env: settings
                 .env

@@ -160,7 +160,7 @@ CREATE TABLE IF NOT EXISTS sluice.step_marker (
     done_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (job, step)
 );
-COMMENT ON TABLE sluice.step_marker IS 'A step whose effect no catalog query can show; written in the transaction of the step itself.';
+COMMENT ON TABLE sluice.step_marker IS 'A step that a job has run; written in the transaction of the step itself. Discard takes away only what has one.';
 
 CREATE TABLE IF NOT EXISTS sluice.check_run (
     job uuid NOT NULL REFERENCES sluice.job (id),
@@ -219,7 +219,7 @@ CREATE TABLE IF NOT EXISTS sluice.quarantine (
     table_name text NOT NULL,
     row_key jsonb NOT NULL,
     new_column text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('error', 'conflict')),
+    kind text NOT NULL CHECK (kind IN ('error', 'conflict', 'lost')),
     sqlstate text NOT NULL,
     message text NOT NULL,
     at timestamptz NOT NULL DEFAULT now(),
@@ -230,7 +230,7 @@ CREATE INDEX IF NOT EXISTS quarantine_unresolved ON sluice.quarantine (job_tag) 
 CREATE UNIQUE INDEX IF NOT EXISTS quarantine_once
     ON sluice.quarantine (job_tag, table_schema, table_name, new_column, kind, md5(row_key::text))
     WHERE resolved_at IS NULL;
-COMMENT ON TABLE sluice.quarantine IS 'Rows that the triggers could not compute (kind error) or where both sides were written and disagreed (kind conflict).';
+COMMENT ON TABLE sluice.quarantine IS 'Rows that the triggers could not compute (kind error), where both sides were written and disagreed (kind conflict), or where a write of the new side could not be carried back (kind lost).';
 
 CREATE TABLE IF NOT EXISTS sluice.command (
     id uuid PRIMARY KEY,

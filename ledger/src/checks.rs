@@ -7,7 +7,9 @@ use sqlx::{PgConnection, Row};
 
 use crate::chunks::{Chunk, block, leaf_of, oid, read_chunk};
 use crate::error::Error;
+use crate::events;
 use crate::open::Ledger;
+use crate::tasks::{Failure, FailureClass};
 
 /// Result of re-reading a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,15 @@ impl Reread {
             Self::Unreadable => "unreadable",
         }
     }
+}
+
+/// Rows of a chunk that was re-read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Read.
+    pub checked: u64,
+    /// Wrong, or such that the expression raises.
+    pub mismatched: u64,
 }
 
 /// A row that is not right.
@@ -104,7 +115,7 @@ pub struct Verdict {
 pub const MISMATCH_LIMIT: i64 = 10_000;
 
 impl Ledger {
-    /// Chunks that are done and not re-read yet, oldest first: what the verifier looks for when no event comes.
+    /// Chunks of each fill's newest sweep that are done and not re-read yet, oldest first: what the verifier looks for when no event comes.
     ///
     /// # Errors
     /// What the database says.
@@ -118,6 +129,8 @@ impl Ledger {
             WHERE c.state = 'done'
                 AND c.verification = 'pending'
                 AND j.state NOT IN ('rolling-back', 'rolled-back', 'done')
+                -- What an abandoned sweep left unread would otherwise fill the list for ever.
+                AND c.sweep = (SELECT max(n.sweep) FROM sluice.chunk n WHERE n.job = c.job AND n.fill = c.fill)
             ORDER BY c.done_at
             LIMIT $1",
         )
@@ -131,7 +144,7 @@ impl Ledger {
             .map_err(Error::of("ledger.chunks_unverified"))
     }
 
-    /// Records what re-reading a chunk found. The first reader wins; false: somebody else had recorded it.
+    /// Records what re-reading a chunk found; of the rows found wrong `named` may hold only some. The first reader wins; false: somebody else had recorded it.
     ///
     /// # Errors
     /// What the database says.
@@ -139,8 +152,8 @@ impl Ledger {
         &self,
         chunk: &Chunk,
         result: Reread,
-        rows_checked: u64,
-        mismatches: &[Mismatch],
+        counted: Counted,
+        named: &[Mismatch],
     ) -> Result<bool, Error> {
         let mut tx = self
             .pool
@@ -160,8 +173,8 @@ impl Ledger {
         )
         .bind(chunk.id.0)
         .bind(result.as_str())
-        .bind(rows_checked as i64)
-        .bind(mismatches.len() as i64)
+        .bind(counted.checked as i64)
+        .bind(counted.mismatched as i64)
         .execute(&mut *tx)
         .await
         .map_err(Error::of("ledger.chunk_verified"))?;
@@ -174,8 +187,52 @@ impl Ledger {
             round: 0,
             chunk: Some(chunk.id),
         };
-        insert_mismatches(&mut tx, found, mismatches).await?;
+        insert_mismatches(&mut tx, found, named).await?;
         tx.commit().await.map_err(Error::of("ledger.chunk_verified"))?;
+        Ok(true)
+    }
+
+    /// A chunk that was filled cannot be re-read, because its table is no longer what the sweep began with: it fails as
+    /// one that met the change while it was filled, and the planner begins a new sweep. False: somebody else was first, or a
+    /// newer sweep has begun.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn reread_drifted(&self, chunk: &Chunk, actor: &str, message: &str) -> Result<bool, Error> {
+        let failure = Failure {
+            class: FailureClass::Drift,
+            sqlstate: None,
+            message: message.to_owned(),
+        };
+        let error = serde_json::to_value(&failure).map_err(|source| Error::Document {
+            what: "failure",
+            source,
+        })?;
+        let of = || Error::of("ledger.chunk_reread_drifted");
+        let mut tx = self.pool.begin().await.map_err(of())?;
+        let done = sqlx::query(
+            "/* ledger.chunk_reread_drifted */
+            UPDATE sluice.chunk
+            SET state = 'failed',
+                error = $2
+            WHERE id = $1
+                AND state = 'done'
+                AND verification = 'pending'
+                AND sweep = (SELECT max(n.sweep) FROM sluice.sweep n WHERE n.job = $3 AND n.fill = $4)",
+        )
+        .bind(chunk.id.0)
+        .bind(error)
+        .bind(chunk.job.0)
+        .bind(chunk.fill as i32)
+        .execute(&mut *tx)
+        .await
+        .map_err(of())?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        let detail = serde_json::json!({ "chunk": chunk.id, "why": message });
+        events::append(&mut tx, Some(chunk.job), actor, "chunk.drifted", &detail).await?;
+        tx.commit().await.map_err(of())?;
         Ok(true)
     }
 

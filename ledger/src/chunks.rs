@@ -14,6 +14,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
+use crate::job::JobState;
 use crate::open::Ledger;
 use crate::tasks::{self, Claim, Failure, Fence, Work};
 
@@ -258,9 +259,13 @@ fn read_leave(row: &PgRow) -> Result<Leave, sqlx::Error> {
     let go: bool = row.try_get("go")?;
     let share: Option<i64> = row.try_get("rows_per_second")?;
     let stale = age > STALE_AFTER.as_secs_f64();
+    let backfills = state == JobState::Backfilling.as_str();
     Ok(Leave {
-        go: go && !stale,
-        reason: if stale && go {
+        // The job's own state is asked too: a planner that slept may have written an old word.
+        go: go && !stale && backfills,
+        reason: if go && !backfills {
+            Some(format!("the job is {state}"))
+        } else if stale && go {
             Some(format!(
                 "the planner was last heard {age:.1} s ago; work stops until it is back"
             ))

@@ -154,7 +154,7 @@ impl Ledger {
                     at,
                 }),
                 Err(why) => {
-                    tracing::warn!(command = %id, %why, "a command that this build cannot read is left alone")
+                    tracing::warn!(command = %id, %why, "a command that this build cannot read is left alone");
                 }
             }
         }

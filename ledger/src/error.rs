@@ -34,6 +34,17 @@ pub enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// The beginning of an id that several jobs have.
+    #[error(
+        "{wanted} is the beginning of several jobs' ids: {}; give more digits, or the name",
+        candidates.join(", ")
+    )]
+    AmbiguousJob {
+        /// What was asked for.
+        wanted: String,
+        /// Each with its name and state.
+        candidates: Vec<String>,
+    },
     /// Another unfinished job works on the same table.
     #[error(
         "table {table} already has an unfinished job, {other}; finish it, or take it back with `sluice rollback {other}`, then submit again"
@@ -43,6 +54,14 @@ pub enum Error {
         table: String,
         /// The job that has it.
         other: JobId,
+    },
+    /// Another unfinished job took a table of this ended one.
+    #[error(
+        "a table of job {job} belongs to another unfinished job by now; finish that one or take it back, then ask again"
+    )]
+    TableTaken {
+        /// The job that wanted it back.
+        job: JobId,
     },
     /// A stage would start before the one before it has ended (invariant 4).
     #[error("stage {stage} of job {job} may not start: an earlier stage has not met its exit condition")]
@@ -119,7 +138,9 @@ impl Error {
             ),
             Self::Conflict { .. } | Self::LeaseLost { .. } | Self::MigrationBusy(_) => true,
             Self::NoSuchJob { .. }
+            | Self::AmbiguousJob { .. }
             | Self::TableBusy { .. }
+            | Self::TableTaken { .. }
             | Self::StageOrder { .. }
             | Self::TooNew { .. }
             | Self::Clone { .. }

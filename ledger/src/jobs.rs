@@ -144,31 +144,46 @@ impl Ledger {
             })?
     }
 
-    /// Finds a job by id, by the beginning of its id, or by name (the newest of that name).
+    /// Finds a job by id, by name (the newest of that name), or by the beginning of its id if only one has it. Ids
+    /// begin with the time, so two jobs of one minute share their first digits.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`].
+    /// [`Error::NoSuchJob`], [`Error::AmbiguousJob`].
     pub async fn find_job(&self, wanted: &str) -> Result<Job, Error> {
         let sql = format!(
             "/* ledger.job_find */
             SELECT {COLUMNS}
             FROM sluice.job
-            WHERE id::text = $1
+            WHERE id::text = lower($1)
                 OR name = $1
                 OR (length($1) >= 8 AND starts_with(id::text, lower($1)))
-            ORDER BY created_at DESC
-            LIMIT 1"
+            ORDER BY id::text = lower($1) DESC,
+                name = $1 DESC,
+                created_at DESC
+            LIMIT 20"
         );
-        engine::sql::query(sql)
+        let rows = engine::sql::query(sql)
             .bind(wanted)
-            .fetch_optional(&self.pool)
+            .fetch_all(&self.pool)
             .await
-            .map_err(Error::of("ledger.job_find"))?
-            .as_ref()
-            .map(read_job)
-            .ok_or_else(|| Error::NoSuchJob {
+            .map_err(Error::of("ledger.job_find"))?;
+        let mut found = rows.iter().map(read_job).collect::<Result<Vec<Job>, Error>>()?;
+        let Some(best) = found.first() else {
+            return Err(Error::NoSuchJob {
                 wanted: wanted.to_owned(),
-            })?
+            });
+        };
+        let exact = best.name == wanted || best.id.to_string().eq_ignore_ascii_case(wanted);
+        if exact || found.len() == 1 {
+            return Ok(found.swap_remove(0));
+        }
+        Err(Error::AmbiguousJob {
+            wanted: wanted.to_owned(),
+            candidates: found
+                .iter()
+                .map(|job| format!("{} ({}, {})", job.id, job.name, job.state))
+                .collect(),
+        })
     }
 
     /// Every job, newest first; at most 1000.
@@ -321,14 +336,17 @@ pub async fn change(conn: &mut PgConnection, change: &JobChange) -> Result<(), E
 /// Sets whether the job holds its tables. Taking them again fails if another job has one of them.
 ///
 /// # Errors
-/// [`Error::Statement`] with a unique violation if another unfinished job has the table.
+/// [`Error::TableTaken`] if another unfinished job has one of them by now.
 pub async fn hold_tables(conn: &mut PgConnection, job: JobId, hold: TableHold) -> Result<(), Error> {
     sqlx::query("/* ledger.job_table_hold */ UPDATE sluice.job_table SET unfinished = $2 WHERE job = $1 AND unfinished <> $2")
         .bind(job.0)
         .bind(hold == TableHold::Keep)
         .execute(conn)
         .await
-        .map_err(Error::of("ledger.job_table_hold"))?;
+        .map_err(|source| match &source {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Error::TableTaken { job },
+            _ => Error::of("ledger.job_table_hold")(source),
+        })?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proto::JobId;
+use proto::{JobId, LeaseId};
 use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
@@ -163,15 +163,24 @@ pub enum StopKind {
     Other,
 }
 
-/// Writes the pace of a job. Called at every tick: its age is the planner's heartbeat for workers.
+/// Writes the pace of a job, if `planner` still holds the planner's lease: one that slept may not say `go` for the one that
+/// took over. Called at every tick: its age is the planner's heartbeat for workers.
 ///
 /// # Errors
 /// What the database says.
-pub async fn set(conn: &mut PgConnection, job: JobId, pace: &Pace, stop: StopKind) -> Result<(), Error> {
+pub async fn set(
+    conn: &mut PgConnection,
+    job: JobId,
+    pace: &Pace,
+    stop: StopKind,
+    planner: LeaseId,
+) -> Result<(), Error> {
     sqlx::query(
         "/* ledger.pace_set */
         INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, stopped_at)
-        VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END)
+        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END
+        WHERE EXISTS (
+            SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $7 AND until > clock_timestamp())
         ON CONFLICT (job) DO UPDATE
         SET go = excluded.go,
             reason = excluded.reason,
@@ -190,6 +199,7 @@ pub async fn set(conn: &mut PgConnection, job: JobId, pace: &Pace, stop: StopKin
     .bind(pace.max_parallel as i32)
     .bind(pace.rows_per_second.map(|r| r as i64))
     .bind(!pace.go && stop == StopKind::Signal)
+    .bind(planner.0)
     .execute(conn)
     .await
     .map_err(Error::of("ledger.pace_set"))?;

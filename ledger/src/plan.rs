@@ -87,6 +87,15 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether its steps add something. Each of them leaves a marker in the ledger, so that the way back knows what is ours.
+    #[must_use]
+    pub fn is_forward(self) -> bool {
+        match self {
+            Self::Expand | Self::Finish => true,
+            Self::Rollback | Self::Discard => false,
+        }
+    }
+
     /// The name that task ids and the ledger use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -130,6 +139,14 @@ pub struct Step {
     /// Statements, each run alone and outside a transaction before a repeated attempt, to clear what a failed one
     /// left behind (DROP INDEX CONCURRENTLY of an invalid index).
     pub cleanup: Vec<String>,
+    /// The step forward that this one takes back: unless this job ran that one, there is nothing of ours to take away, and
+    /// this step is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<u32>,
+    /// What to say when `done` answers yes although this job never ran the step: what is there is somebody else's, and the
+    /// step fails. None: then the step counts as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ours: Option<String>,
     /// What it locks and risks.
     pub risk: Risk,
 }

@@ -54,6 +54,17 @@ pub struct Counts {
     pub rows_quarantined: u64,
 }
 
+/// Work that was given back and waits, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskNote {
+    /// The step of the plan; None for a chunk or a check.
+    pub step: Option<u32>,
+    /// Why it was given back.
+    pub note: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
 /// A process that is alive, or was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Beat {
@@ -131,6 +142,39 @@ impl Ledger {
             rows_mismatched: get("rows_mismatched")?,
             rows_quarantined: get("rows_quarantined")?,
         })
+    }
+
+    /// Why work of a job waits that somebody has had and given back; the longest-waiting first, at most 20.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn notes(&self, job: JobId) -> Result<Vec<TaskNote>, Error> {
+        let rows = sqlx::query(
+            "/* ledger.task_notes */
+            SELECT step, note, attempt
+            FROM sluice.task
+            WHERE job = $1
+                AND state IN ('ready', 'leased')
+                AND note IS NOT NULL
+            ORDER BY created_at
+            LIMIT 20",
+        )
+        .bind(job.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.task_notes"))?;
+        rows.iter()
+            .map(|row| {
+                let step: Option<i32> = row.try_get("step")?;
+                let attempts: i32 = row.try_get("attempt")?;
+                Ok(TaskNote {
+                    step: step.map(i32::unsigned_abs),
+                    note: row.try_get("note")?,
+                    attempts: attempts.unsigned_abs(),
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::of("ledger.task_notes"))
     }
 
     /// Processes that were heard within the last day.

@@ -1,4 +1,8 @@
-//! Steps: their tasks' outcome, and the marker for steps whose effect no catalog query can show.
+//! Steps: their tasks' outcome, and the marker that says that this job ran a step.
+//!
+//! Every step forward leaves its marker in the transaction of its effect (one outside a transaction: just before it
+//! begins). It answers for steps whose effect no catalog query can show, and it keeps the way back from taking away
+//! what this job never made.
 
 use std::collections::BTreeMap;
 
@@ -27,18 +31,32 @@ pub enum TaskState {
     Cancelled,
 }
 
-/// Writes the marker of a step, in the transaction of the step itself (owner role).
+/// What became of a marker that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It is new.
+    Now,
+    /// It was there: this job has run the step before.
+    Before,
+}
+
+/// Writes the marker of a step, in the transaction of the step itself (owner role). Whoever writes it first makes the
+/// others wait, so of two attempts the later one learns that it is too late before it does anything.
 ///
 /// # Errors
 /// What the database says.
-pub async fn mark(conn: &mut PgConnection, job: JobId, step: u32) -> Result<(), Error> {
-    sqlx::query("/* ledger.step_mark */ INSERT INTO sluice.step_marker (job, step) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+pub async fn mark(conn: &mut PgConnection, job: JobId, step: u32) -> Result<Marked, Error> {
+    let done = sqlx::query("/* ledger.step_mark */ INSERT INTO sluice.step_marker (job, step) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(job.0)
         .bind(step as i32)
         .execute(conn)
         .await
         .map_err(Error::of("ledger.step_mark"))?;
-    Ok(())
+    Ok(if done.rows_affected() == 1 {
+        Marked::Now
+    } else {
+        Marked::Before
+    })
 }
 
 /// Whether a step's marker is there (owner role).
@@ -57,6 +75,19 @@ pub async fn is_marked(conn: &mut PgConnection, job: JobId, step: u32) -> Result
 }
 
 impl Ledger {
+    /// Whether this job ever ran a step; see [`mark`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn has_run(&self, job: JobId, step: u32) -> Result<bool, Error> {
+        let mut conn = self
+            .pool
+            .acquire()
+            .await
+            .map_err(Error::of("ledger.step_marked"))?;
+        is_marked(&mut conn, job, step).await
+    }
+
     /// The tasks of these ids that exist, with how far each is.
     ///
     /// # Errors
@@ -102,7 +133,8 @@ impl Ledger {
             .collect()
     }
 
-    /// How many tasks of a job somebody holds with a lease that has not lapsed.
+    /// How many tasks of a job somebody holds. A step counts even when its lease has lapsed: until the next holder has
+    /// proven its backend gone, its statement may still be running.
     ///
     /// # Errors
     /// What the database says.
@@ -113,7 +145,7 @@ impl Ledger {
             FROM sluice.task
             WHERE job = $1
                 AND state = 'leased'
-                AND lease_until > clock_timestamp()",
+                AND (kind = 'step' OR lease_until > clock_timestamp())",
         )
         .bind(job.0)
         .fetch_one(&self.pool)

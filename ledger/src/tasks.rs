@@ -165,7 +165,9 @@ pub async fn cancel_ready(conn: &mut PgConnection, job: JobId) -> Result<(), Err
         SET state = 'cancelled',
             ended_at = now()
         WHERE job = $1
-            AND (state IN ('ready', 'failed') OR (state = 'leased' AND lease_until < now()))",
+            -- A step whose lease has lapsed is not cancelled: its backend may still be at work, and only the next
+            -- holder ends it.
+            AND (state IN ('ready', 'failed') OR (state = 'leased' AND lease_until < clock_timestamp() AND kind <> 'step'))",
     )
     .bind(job.0)
     .execute(&mut *conn)
@@ -459,9 +461,15 @@ impl Ledger {
         let rows = sqlx::query(
             "/* ledger.task_to_publish */
             SELECT t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.publications
-            FROM sluice.task t
+            FROM (
+                SELECT *, row_number() OVER (PARTITION BY job, kind ORDER BY created_at, id) AS place
+                FROM sluice.task
+                WHERE state IN ('ready', 'leased')) t
             JOIN sluice.job j ON j.id = t.job
+            LEFT JOIN sluice.throttle p ON p.job = t.job
             WHERE t.state IN ('ready', 'leased')
+                -- A repair makes all its chunks at once; they go out through the same window as a sweep's.
+                AND (t.kind <> 'chunk' OR t.place <= coalesce(p.max_parallel, 1))
                 AND t.due_at <= clock_timestamp()
                 AND (
                     (t.state = 'ready' AND t.published_at IS NULL)
@@ -472,7 +480,7 @@ impl Ledger {
                         AND (t.published_at IS NULL OR t.published_at < clock_timestamp() - interval '2 seconds')))
                 AND j.state IN ('expanding', 'dual-writing', 'backfilling', 'verified', 'flipping-reads', 'flipping-writes',
                     'flipped', 'contract-ready', 'soft-dropped', 'contracted', 'watching', 'rolling-back')
-                AND (j.state <> 'rolling-back' OR t.phase IN ('rollback', 'discard'))
+                AND (j.state <> 'rolling-back' OR t.phase IN ('rollback', 'discard') OR (t.kind = 'step' AND t.state = 'leased'))
             ORDER BY t.created_at
             LIMIT $2",
         )

@@ -149,6 +149,8 @@ pub struct Facts {
     pub fills: Vec<FillFacts>,
     /// What of the plan's assumptions does not hold, once the triggers are in place.
     pub drift: Option<String>,
+    /// A leaf with rows that the last whole-table check did not read: a partition attached since.
+    pub unchecked: Option<String>,
 }
 
 /// Facts about one fill.
@@ -381,6 +383,17 @@ impl Next<'_> {
     fn verified(&mut self, facts: &Facts) {
         if let Some(why) = &facts.drift {
             self.hold(HoldCause::Drift, drift_words(why));
+        } else if let Some(leaf) = &facts.unchecked {
+            let detail = serde_json::json!({ "leaf": leaf });
+            self.effects.push(Effect::Audit {
+                actor: "planner".to_owned(),
+                kind: "sweep.new_leaf",
+                detail,
+            });
+            self.machine.check_round += 1;
+            self.effects.push(Effect::StartStage(Stage::Backfill));
+            self.enter(JobState::Backfilling);
+            self.begin_sweeps();
         }
     }
 

@@ -17,9 +17,10 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// Part of the limit below which a stopped job goes on.
 const RESUME: f64 = 0.5;
 
-/// What the job may do now, and what kind of reason stops it.
+/// What the job may do now, and what kind of reason stops it. `leased` tasks are in hand: after `tune` lowered
+/// `max_parallel` there may be more of them than that, and they share the budget too.
 #[must_use]
-pub fn pace(machine: &Machine, signals: &[Signal], before: Option<&Pace>) -> (Pace, StopKind) {
+pub fn pace(machine: &Machine, signals: &[Signal], leased: u64, before: Option<&Pace>) -> (Pace, StopKind) {
     let budget = &machine.budget;
     let mut pace = Pace {
         go: true,
@@ -27,7 +28,7 @@ pub fn pace(machine: &Machine, signals: &[Signal], before: Option<&Pace>) -> (Pa
         max_parallel: budget.max_parallel,
         rows_per_second: budget
             .max_rows_per_second
-            .map(|r| (r / u64::from(budget.max_parallel.max(1))).max(1)),
+            .map(|r| (r / u64::from(budget.max_parallel.max(1)).max(leased)).max(1)),
     };
     if !machine.writes_rows() {
         pace.go = false;
@@ -116,7 +117,7 @@ mod tests {
         let mut machine = machine();
         machine.state = JobState::Backfilling;
         machine.budget.max_replica_lag = Duration::from_secs(2);
-        let (pace, _) = pace(&machine, signals, before);
+        let (pace, _) = pace(&machine, signals, 0, before);
         match expected {
             None => assert!(pace.go, "{pace:?}"),
             Some(part) => assert!(
@@ -177,7 +178,14 @@ mod tests {
         machine.state = JobState::Backfilling;
         machine.budget.max_parallel = 4;
         machine.budget.max_rows_per_second = Some(20_000);
-        let (pace, _) = pace(&machine, &[signal(SAMPLER, Some(0.0), 0.1)], None);
+        let (pace, _) = pace(&machine, &[signal(SAMPLER, Some(0.0), 0.1)], 0, None);
         assert_eq!(pace.rows_per_second, Some(5_000));
+        machine.budget.max_parallel = 1;
+        let (tuned, _) = super::pace(&machine, &[signal(SAMPLER, Some(0.0), 0.1)], 4, None);
+        assert_eq!(
+            tuned.rows_per_second,
+            Some(5_000),
+            "four leases are still in hand"
+        );
     }
 }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::commands::Pending;
+use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
 use ledger::pace::{Pace, StopKind};
 use ledger::{JobState, Plan, Target};
@@ -26,7 +26,7 @@ use shared::clock::Clock;
 use shared::service::Shutdown;
 use tokio::sync::Notify;
 
-use crate::decide::{Decision, Input, Machine, decide};
+use crate::decide::{Decision, Effect, Input, Machine, decide};
 
 /// A job may take this many steps of its life in one round before the others get their turn.
 const STEPS_A_ROUND: usize = 64;
@@ -287,13 +287,48 @@ impl TargetPlanner {
                 source: ledger::Error::Conflict { .. },
                 ..
             }) => Ok(false),
+            Err(Error::Ledger {
+                source: source @ ledger::Error::TableTaken { .. },
+                ..
+            }) => {
+                self.refuse(decision, &source.to_string()).await?;
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
 
+    /// A command that the ledger itself refuses is answered all the same.
+    async fn refuse(&self, decision: &Decision, why: &str) -> Result<(), Error> {
+        let error = || self.ledger_error();
+        let mut conn = self
+            .target
+            .ledger
+            .pool()
+            .acquire()
+            .await
+            .map_err(ledger::Error::of("planner.refuse"))
+            .map_err(error())?;
+        for effect in &decision.effects {
+            if let Effect::Answer(id, _) = effect {
+                let answer = Answer::Refused(why.to_owned());
+                ledger::commands::settle(&mut conn, *id, &answer)
+                    .await
+                    .map_err(error())?;
+            }
+        }
+        Ok(())
+    }
+
     async fn set_pace(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
         let signals = self.target.ledger.signals().await.map_err(self.ledger_error())?;
-        let (pace, stop) = crate::pace::pace(machine, &signals, self.paces.get(&job.id));
+        let leased = self
+            .target
+            .ledger
+            .leased_tasks(job.id)
+            .await
+            .map_err(self.ledger_error())?;
+        let (pace, stop) = crate::pace::pace(machine, &signals, leased, self.paces.get(&job.id));
         let mut conn = self
             .target
             .ledger
@@ -302,7 +337,7 @@ impl TargetPlanner {
             .await
             .map_err(ledger::Error::of("planner.pace"))
             .map_err(self.ledger_error())?;
-        ledger::pace::set(&mut conn, job.id, &pace, stop)
+        ledger::pace::set(&mut conn, job.id, &pace, stop, self.lease)
             .await
             .map_err(self.ledger_error())?;
         self.log_pace(job.id, &pace, stop);

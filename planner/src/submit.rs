@@ -4,6 +4,7 @@
 //! same two functions, so they refuse the same things in the same words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::catalog::TableName;
 use engine::postgres::privileges;
@@ -21,6 +22,11 @@ use crate::decide::Machine;
 use crate::shell::{Error, chain};
 use crate::spec::{Code, Fault, Spec};
 use crate::start::Context;
+
+/// A submission that could not be handled comes again after this.
+const AGAIN: Duration = Duration::from_secs(5);
+/// After so many times it is parked: whoever looks there finds the reason, and the queue goes on.
+const RETRIES: u32 = 10;
 
 /// Compiles a spec against a live database, asked as the data role: every statement decided, every expression
 /// checked, nothing touched.
@@ -108,7 +114,57 @@ pub async fn take(target: &Target, id: JobId, plan: &Plan, by: &str) -> Result<T
 
 /// Whether a fault is the database's and not the spec's.
 fn could_not_ask(faults: &[Fault]) -> bool {
+    faults
+        .iter()
+        .any(|fault| matches!(fault.code, Code::Database | Code::DatabaseRefused))
+}
+
+/// Whether asking the database later may help.
+fn may_answer_later(faults: &[Fault]) -> bool {
     faults.iter().any(|fault| fault.code == Code::Database)
+}
+
+/// Why a submission is neither accepted nor refused on its merits.
+#[derive(Debug, PartialEq, Eq)]
+enum Setback {
+    /// Trying again can help.
+    Passing(String),
+    /// It will fail again in the same way, so the submitter hears it now.
+    Lasting(String),
+}
+
+impl From<ledger::Error> for Setback {
+    fn from(error: ledger::Error) -> Self {
+        // A pool that is closed belongs to a service that stops; another one takes the message.
+        let stopping = matches!(
+            &error,
+            ledger::Error::Statement {
+                source: sqlx::Error::PoolClosed,
+                ..
+            }
+        );
+        let words = chain(&error);
+        if stopping || error.is_transient() {
+            Self::Passing(words)
+        } else {
+            Self::Lasting(words)
+        }
+    }
+}
+
+impl From<engine::postgres::error::Error> for Setback {
+    fn from(error: engine::postgres::error::Error) -> Self {
+        let words = chain(&error);
+        if error.class().is_retryable() {
+            Self::Passing(words)
+        } else {
+            Self::Lasting(words)
+        }
+    }
+}
+
+fn refusal(why: String) -> JobReply {
+    JobReply::Refused { errors: vec![why] }
 }
 
 fn lacks(missing: &privileges::MissingPrivilege) -> String {
@@ -145,7 +201,11 @@ impl Intake {
             };
             let Some(delivery) = delivery else { break };
             let settlement = self
-                .handle(delivery.content.clone(), delivery.reply_to.clone())
+                .handle(
+                    delivery.content.clone(),
+                    delivery.reply_to.clone(),
+                    delivery.retries,
+                )
                 .await;
             if let Err(error) = delivery.settle(settlement).await {
                 tracing::debug!(%error, "a submission was not settled; it comes again and finds its job");
@@ -154,7 +214,12 @@ impl Intake {
         Ok(())
     }
 
-    async fn handle(&self, content: Result<Envelope, Unreadable>, reply_to: Option<String>) -> Settlement {
+    async fn handle(
+        &self,
+        content: Result<Envelope, Unreadable>,
+        reply_to: Option<String>,
+        retries: u32,
+    ) -> Settlement {
         let envelope = match content {
             Ok(envelope) => envelope,
             Err(why) => return Settlement::Park(why.to_string()),
@@ -165,23 +230,31 @@ impl Intake {
                 envelope.message.kind()
             ));
         };
-        let reply = match self.accept(envelope.id, submit).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "a submission could not be handled; trying again");
-                return Settlement::RetryAfter(std::time::Duration::from_secs(5));
+        let (reply, settlement) = match self.accept(envelope.id, submit).await {
+            Ok(reply) => (reply, Settlement::Done),
+            Err(Setback::Lasting(why)) => (refusal(why), Settlement::Done),
+            Err(Setback::Passing(why)) if retries < RETRIES => {
+                tracing::warn!(error = %why, retries, "a submission could not be handled; trying again");
+                return Settlement::RetryAfter(AGAIN);
+            }
+            Err(Setback::Passing(why)) => {
+                let why = format!("given up after {RETRIES} retries, last: {why}");
+                (refusal(why.clone()), Settlement::Park(why))
             }
         };
+        if let JobReply::Refused { errors } = &reply {
+            tracing::warn!(submission = %envelope.id, target = %submit.target, "a submission was refused: {}", errors.join("; "));
+        }
         if let Some(reply_to) = &reply_to
             && let Err(error) = self.answer(&envelope, reply_to, reply).await
         {
-            tracing::warn!(%error, "the submitter could not be answered; the job is in the ledger");
+            tracing::warn!(%error, "the submitter could not be answered; what became of it is in the ledger or in this log");
         }
-        Settlement::Done
+        settlement
     }
 
-    /// Accepted or refused; an error means: try again later.
-    async fn accept(&self, id: MessageId, submit: &JobSubmit) -> Result<JobReply, ledger::Error> {
+    /// Accepted, or refused on its merits.
+    async fn accept(&self, id: MessageId, submit: &JobSubmit) -> Result<JobReply, Setback> {
         let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors });
         let Some((target, acknowledged)) = self
             .targets
@@ -199,7 +272,7 @@ impl Intake {
         match target.ledger.job(job).await {
             Ok(_) => return Ok(JobReply::Accepted { job }),
             Err(ledger::Error::NoSuchJob { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         let spec = match Spec::from_json(&submit.spec) {
             Ok(spec) => spec,
@@ -218,17 +291,16 @@ impl Intake {
             .as_ref()
             .map_or_else(|faults| could_not_ask(faults), |_| true)
         {
-            let missing = missing_privileges(target, &tables).await;
-            let missing = missing.map_err(|error| ledger::Error::Identity(chain(&error)))?;
+            let missing = missing_privileges(target, &tables).await?;
             if !missing.is_empty() {
                 return refused(missing.iter().map(lacks).collect());
             }
         }
         let plan = match prepared {
             Ok(plan) => plan,
-            Err(faults) if could_not_ask(&faults) => {
+            Err(faults) if may_answer_later(&faults) => {
                 let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                return Err(ledger::Error::Identity(words.join("; ")));
+                return Err(Setback::Passing(words.join("; ")));
             }
             Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
         };
@@ -246,7 +318,7 @@ impl Intake {
                 Ok(JobReply::Accepted { job })
             }
             Err(error @ ledger::Error::TableBusy { .. }) => refused(vec![error.to_string()]),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -291,6 +363,30 @@ impl Intake {
             attempt: 1,
             trace: None,
             message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let statement = |source| ledger::Error::Statement {
+            statement: "planner.submit",
+            source,
+        };
+        let passing = [
+            statement(sqlx::Error::PoolTimedOut),
+            statement(sqlx::Error::PoolClosed),
+        ];
+        for error in passing {
+            assert!(matches!(Setback::from(error), Setback::Passing(_)));
+        }
+        let lasting = [statement(sqlx::Error::RowNotFound), ledger::Error::Absent];
+        for error in lasting {
+            assert!(matches!(Setback::from(error), Setback::Lasting(_)));
         }
     }
 }

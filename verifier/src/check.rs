@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::catalog::Leaf;
+use engine::postgres::session::BEGIN_READ_ONLY;
 use engine::postgres::{catalog, fingerprint};
 use ledger::checks::CheckLeaf;
 use ledger::hold::Held;
@@ -70,6 +71,8 @@ struct Check<'a> {
     fill: usize,
     round: u32,
     root_oid: u32,
+    /// Of a table without a key: entries of the quarantine that were there before the first row was read.
+    seen_before: Vec<i64>,
 }
 
 /// Claims.
@@ -170,14 +173,20 @@ async fn check(site: &Site, in_hand: &InHand) -> Result<(), NoVerdict> {
         return Err(failed(FailureClass::Drift, message));
     };
     tracing::info!(job = %claim.job, table = %table.name, round, "checking the whole table");
-    let check = Check {
+    site.target
+        .ledger
+        .resolve_stale_quarantine(claim.job, &plan.tag)
+        .await?;
+    let mut check = Check {
         site,
         in_hand,
         plan: plan.clone(),
         fill: index,
         round,
         root_oid,
+        seen_before: Vec::new(),
     };
+    check.look_into_quarantine().await?;
     let leaves = check.read_all().await?;
     check.conclude(&leaves).await
 }
@@ -185,6 +194,26 @@ async fn check(site: &Site, in_hand: &InHand) -> Result<(), NoVerdict> {
 impl Check<'_> {
     fn fill(&self) -> &Fill {
         &self.plan.fills[self.fill]
+    }
+
+    /// Without a key no row of the quarantine can be looked at again; the check itself answers for those rows, if it
+    /// reads all of them after they were entered. A check that goes on where another verifier left off does not.
+    async fn look_into_quarantine(&mut self) -> Result<(), NoVerdict> {
+        if !set_aside::key_columns(&self.plan, self.fill()).is_empty() {
+            return Ok(());
+        }
+        let (job, fill) = (self.in_hand.claim.job, self.fill().id);
+        let known = self
+            .site
+            .target
+            .ledger
+            .check_leaves(job, fill, self.round)
+            .await?;
+        if known.iter().all(|leaf| leaf.cursor_block == 0 && !leaf.ended) {
+            let entries = set_aside::entries(self.site, job, &self.plan, self.fill()).await?;
+            self.seen_before = entries.iter().map(|e| e.id).collect();
+        }
+        Ok(())
     }
 
     /// Reads every leaf to its end, beginning anew where one changed.
@@ -229,7 +258,7 @@ impl Check<'_> {
             .site
             .target
             .data
-            .begin_with("BEGIN READ ONLY")
+            .begin_with(BEGIN_READ_ONLY)
             .await
             .map_err(returned)?;
         let mut listed = Vec::new();
@@ -302,12 +331,21 @@ impl Check<'_> {
             .await?
             .into_iter()
             .find(|(of, _)| *of == fill.id);
+        let rows_mismatched = read().map(|k| k.rows_mismatched).sum();
+        if rows_mismatched == 0 && !self.seen_before.is_empty() {
+            ledger.resolve_quarantined(&self.seen_before).await?;
+        }
         let facts = verdict::Facts {
             table: fill.table.clone(),
             rows_checked: read().map(|k| k.rows_checked).sum(),
-            rows_mismatched: read().map(|k| k.rows_mismatched).sum(),
+            rows_mismatched,
             first: first.map(|(_, m)| m),
-            quarantined: set_aside::unresolved(self.site, &self.plan, fill).await?,
+            quarantined: set_aside::unresolved(self.site, job, &self.plan, fill).await?,
+            naming: if set_aside::key_columns(&self.plan, fill).is_empty() {
+                verdict::Naming::None
+            } else {
+                verdict::Naming::Key
+            },
         };
         if !self.in_hand.lease.is_ours() {
             return Err(NoVerdict::Lost);

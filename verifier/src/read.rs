@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use engine::catalog::TableName;
 use engine::postgres::error::{Class, classify, sqlstate};
-use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
 use engine::postgres::{fingerprint, ident};
 use ledger::Plan;
 use ledger::checks::Mismatch;
@@ -169,7 +169,7 @@ impl Reader<'_> {
     }
 
     async fn begin(&self, statement_timeout: Duration) -> Result<Transaction<'static, Postgres>, Fault> {
-        let mut tx = self.site.target.data.begin_with("BEGIN READ ONLY").await?;
+        let mut tx = self.site.target.data.begin_with(BEGIN_READ_ONLY).await?;
         let settings = BatchSettings {
             statement_timeout,
             lock_timeout: LOCK_TIMEOUT,

@@ -4,14 +4,16 @@
 //! it has seen it twice, so that of several verifiers the one that got the event reads it. Two reading the same chunk
 //! cost time and nothing else: the first record stands.
 //!
-//! A chunk whose table has changed since stays unread: the planner begins a new sweep, whose chunks are read instead.
+//! A chunk whose table has changed since cannot be read: it is recorded as drifted, the planner begins a new sweep, and
+//! that one's chunks are read instead. One that we may not read is recorded as unreadable, so that the job says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::postgres::ident;
-use ledger::checks::Reread;
+use engine::postgres::session::BEGIN_READ_ONLY;
+use ledger::checks::{Counted, Reread};
 use ledger::chunks::Chunk;
 use proto::message::TaskOutcome;
 use proto::{ChunkId, TaskId};
@@ -126,11 +128,9 @@ pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
 async fn look(site: &Site, chunk: &Chunk) -> Looked {
     let found = match reread(site, chunk).await {
         Ok(found) => found,
-        Err(Stop::Drifted) => {
-            tracing::info!(chunk = %chunk.id, table = %chunk.leaf.name, "the table changed since the chunk was filled; it is not re-read");
-            return Looked::NotNow;
-        }
-        Err(Stop::Failed(why) | Stop::Refused(why)) => {
+        Err(Stop::Drifted) => return drifted(site, chunk).await,
+        Err(Stop::Refused(why)) => return refused(site, chunk, &why).await,
+        Err(Stop::Failed(why)) => {
             tracing::warn!(chunk = %chunk.id, "a chunk could not be re-read: {why}; it is tried again");
             return Looked::NotNow;
         }
@@ -147,20 +147,54 @@ async fn look(site: &Site, chunk: &Chunk) -> Looked {
         );
         note(site, chunk, &found).await;
     }
-    match site
+    record(site, chunk, result, &found).await
+}
+
+async fn record(site: &Site, chunk: &Chunk, result: Reread, found: &Found) -> Looked {
+    let counted = Counted {
+        checked: found.rows,
+        mismatched: found.wrong + found.unreadable,
+    };
+    let recorded = site
         .target
         .ledger
-        .record_reread(chunk, result, found.rows, &found.named)
-        .await
-    {
+        .record_reread(chunk, result, counted, &found.named)
+        .await;
+    told(site, chunk, recorded).await
+}
+
+/// The table is not what the sweep began with: only a new sweep helps.
+async fn drifted(site: &Site, chunk: &Chunk) -> Looked {
+    let why = format!(
+        "{}.{} has changed since the chunk was filled (its fingerprint differs)",
+        chunk.leaf.schema, chunk.leaf.name
+    );
+    tracing::info!(chunk = %chunk.id, table = %chunk.leaf.name, "{why}; it is not re-read");
+    let recorded = site
+        .target
+        .ledger
+        .reread_drifted(chunk, site.worker.as_str(), &why)
+        .await;
+    told(site, chunk, recorded).await
+}
+
+/// We may not read it: waiting does not help, a person does.
+async fn refused(site: &Site, chunk: &Chunk, why: &str) -> Looked {
+    tracing::error!(job = %chunk.job, chunk = %chunk.id, "a chunk may not be re-read: {why}");
+    let looked = record(site, chunk, Reread::Unreadable, &Found::default()).await;
+    if matches!(looked, Looked::Over) {
+        let detail = serde_json::json!({ "chunk": chunk.id, "why": why });
+        audit(site, chunk, "chunk.unreadable", &detail).await;
+    }
+    looked
+}
+
+async fn told(site: &Site, chunk: &Chunk, recorded: Result<bool, ledger::Error>) -> Looked {
+    match recorded {
         Ok(true) => {
-            site.tell_planner(
-                chunk.job,
-                TaskId::of_chunk(chunk.id),
-                Some(chunk.id),
-                TaskOutcome::Done,
-            )
-            .await;
+            let task = TaskId::of_chunk(chunk.id);
+            site.tell_planner(chunk.job, task, Some(chunk.id), TaskOutcome::Done)
+                .await;
             Looked::Over
         }
         Ok(false) => Looked::Over,
@@ -177,7 +211,9 @@ async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
     let Some(fill) = plan.fills.iter().find(|f| f.id == chunk.fill) else {
         return Err(Stop::Failed(format!("the plan has no fill {}", chunk.fill)));
     };
-    let set_aside = set_aside::keys(site, &plan, fill).await.map_err(failed)?;
+    let set_aside = set_aside::keys(site, chunk.job, &plan, fill)
+        .await
+        .map_err(failed)?;
     let root = ident::table(&fill.table).map_err(|e| Stop::Failed(e.to_string()))?;
     let root_oid = root_oid(site, &root)
         .await
@@ -198,7 +234,7 @@ async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
 
 /// In a transaction because the data route may be pooled.
 pub(crate) async fn root_oid(site: &Site, root: &str) -> Result<Option<u32>, sqlx::Error> {
-    let mut tx = site.target.data.begin().await?;
+    let mut tx = site.target.data.begin_with(BEGIN_READ_ONLY).await?;
     let oid: Option<i64> =
         engine::sql::scalar("/* sluice:verifier.root */ SELECT to_regclass($1)::oid::int8")
             .bind(root)
@@ -216,10 +252,14 @@ async fn note(site: &Site, chunk: &Chunk, found: &Found) {
         "wrong": found.wrong,
         "unreadable": found.unreadable,
     });
+    audit(site, chunk, "chunk.mismatched", &detail).await;
+}
+
+async fn audit(site: &Site, chunk: &Chunk, kind: &str, detail: &serde_json::Value) {
     let audited = site
         .target
         .ledger
-        .audit(Some(chunk.job), site.worker.as_str(), "chunk.mismatched", &detail)
+        .audit(Some(chunk.job), site.worker.as_str(), kind, detail)
         .await;
     if let Err(error) = audited {
         tracing::debug!(error = %chain(&error), "a finding was not noted in the audit trail");

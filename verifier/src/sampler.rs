@@ -46,7 +46,7 @@ impl Sampling {
             self.begun = true;
             self.required.extend(readings.iter().map(|r| r.source.clone()));
         }
-        readings
+        worst_per_source(readings)
             .into_iter()
             .map(|reading| {
                 let required = self.required.contains(&reading.source);
@@ -65,6 +65,23 @@ impl Sampling {
             .map(|source| signal(source, None, Some(why.to_owned()), true))
             .collect()
     }
+}
+
+/// Replicas of one name are one signal: a problem of any of them counts, then a lag that is not known, then the largest.
+fn worst_per_source(readings: Vec<Reading>) -> Vec<Reading> {
+    let mut worst: Vec<Reading> = Vec::new();
+    for reading in readings {
+        let Some(known) = worst.iter_mut().find(|w| w.source == reading.source) else {
+            worst.push(reading);
+            continue;
+        };
+        known.lag = match (known.lag, reading.lag) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (None, _) | (_, None) => None,
+        };
+        known.problem = known.problem.take().or(reading.problem);
+    }
+    worst
 }
 
 fn signal(source: String, lag: Option<Duration>, problem: Option<String>, required: bool) -> Signal {
@@ -211,6 +228,29 @@ mod tests {
             rows(&later),
             [("a", Some(0.25), true), ("backup", Some(0.25), false)]
         );
+    }
+
+    #[test]
+    fn of_two_replicas_with_one_name_the_worse_one_counts() {
+        let slow = Reading {
+            lag: Some(Duration::from_secs(40)),
+            ..reading("a")
+        };
+        let gone = Reading {
+            lag: None,
+            problem: Some("gone".to_owned()),
+            ..reading("a")
+        };
+        for (readings, lag, problem) in [
+            (vec![slow.clone(), reading("a")], Some(40.0), None),
+            (vec![reading("a"), slow.clone()], Some(40.0), None),
+            (vec![gone.clone(), slow.clone()], None, Some("gone")),
+            (vec![slow, gone], None, Some("gone")),
+        ] {
+            let signals = Sampling::begin(BTreeSet::new()).signals(readings);
+            assert_eq!(rows(&signals), [("a", lag, true)]);
+            assert_eq!(signals[0].problem.as_deref(), problem);
+        }
     }
 
     #[test]

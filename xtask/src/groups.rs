@@ -56,6 +56,11 @@ const GROUPS: &[Group] = &[
     ),
     group("invariants", 240, "the numbered promises of the design"),
     group("cli", 120, "the command line as a user sees it"),
+    group(
+        "services",
+        90,
+        "health, readiness, logs and the end of each service",
+    ),
     Group {
         name: "chinook",
         budget: Duration::from_secs(180),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use engine::postgres::error::{Class, classify, classify_commit, sqlstate};
 use engine::postgres::ident::IdentError;
-use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::session::{BEGIN, BatchSettings, set_local};
 use engine::postgres::{fingerprint, ident};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
@@ -89,7 +89,7 @@ impl Ground<'_> {
     }
 
     async fn transact(&self, pool: &PgPool, order: Order, range: &mut Range<u64>) -> Result<Batch, Stop> {
-        let mut tx = pool.begin().await.map_err(Stop::Database)?;
+        let mut tx = pool.begin_with(BEGIN).await.map_err(Stop::Database)?;
         let begun = self.begin(&mut tx, order).await?;
         let leave = match begun {
             Begun::Not(batch) => {
@@ -197,7 +197,7 @@ impl Ground<'_> {
     /// Counts time and retries that no batch could carry, before a chunk is given back.
     pub(super) async fn account(&self, pool: &PgPool, order: Order) -> Result<(), ledger::Error> {
         let failed = || ledger::Error::of("ledger.cursor_advance");
-        let mut tx = pool.begin().await.map_err(failed())?;
+        let mut tx = pool.begin_with(BEGIN).await.map_err(failed())?;
         let cursor_block = ledger::cursor::hold(&mut tx, self.chunk.id, self.fence).await?;
         let progress = Progress {
             cursor_block,

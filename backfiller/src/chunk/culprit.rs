@@ -5,7 +5,7 @@
 
 use engine::postgres::error::{Class, classify};
 use engine::postgres::ident;
-use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
 use ledger::chunks::Chunk;
 use ledger::plan::{Fill, Plan};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use super::size::{PATIENT_TIMEOUT, STATEMENT_TIMEOUT};
 /// Culprits named in one message.
 const NAMED: usize = 3;
 
-/// The keys in words; None if they could not be found out.
+/// The keys in words; None if they could not be found out, or the table has no key: then a row's name is the row itself.
 pub(super) async fn keys(
     pool: &PgPool,
     plan: &Plan,
@@ -24,6 +24,9 @@ pub(super) async fn keys(
     chunk: &Chunk,
     block: u64,
 ) -> Option<String> {
+    plan.tables
+        .iter()
+        .find(|t| t.name == fill.table && !t.key.is_empty())?;
     let leaf = ident::table(&chunk.leaf).ok()?;
     let rows = ask(pool, plan, &rows_sql(fill, &leaf, block)).await.ok()?;
     let mut raising = Vec::new();
@@ -77,7 +80,7 @@ async fn ask(pool: &PgPool, plan: &Plan, text: &str) -> Result<Vec<(String, Valu
         idle_timeout: STATEMENT_TIMEOUT,
         search_path: plan.search_path.clone(),
     };
-    let mut tx = pool.begin_with("BEGIN READ ONLY").await?;
+    let mut tx = pool.begin_with(BEGIN_READ_ONLY).await?;
     set_local(&mut tx, &settings)
         .await
         .map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;

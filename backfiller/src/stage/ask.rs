@@ -1,8 +1,25 @@
 //! Has this step already happened? The plan brings the question; without one, the ledger's marker answers.
 
+use ledger::steps::Marked;
+use ledger::tasks::FailureClass;
 use sqlx::PgConnection;
 
-use super::Job;
+use super::{Job, NotDone, failed};
+
+/// Whether the statements of a step are still to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GoOn {
+    Yes,
+    /// Another attempt was first.
+    No,
+}
+
+fn plain(error: ledger::Error) -> sqlx::Error {
+    match error {
+        ledger::Error::Statement { source, .. } => source,
+        other => sqlx::Error::Decode(Box::new(other)),
+    }
+}
 
 impl Job<'_> {
     /// Asked inside the transaction that would do the step, or in one of its own.
@@ -15,23 +32,47 @@ impl Job<'_> {
                 let answer: Option<Option<bool>> = engine::sql::scalar(text).fetch_optional(conn).await?;
                 Ok(answer.flatten().unwrap_or(false))
             }
-            None => match ledger::steps::is_marked(conn, job, self.step.id).await {
-                Ok(marked) => Ok(marked),
-                Err(ledger::Error::Statement { source, .. }) => Err(source),
-                Err(other) => Err(sqlx::Error::Decode(Box::new(other))),
-            },
+            None => ledger::steps::is_marked(conn, job, self.step.id)
+                .await
+                .map_err(plain),
         }
     }
 
-    /// Writes the marker, if the marker is what answers.
-    pub(super) async fn mark(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if self.step.done.is_some() {
-            return Ok(());
+    /// Writes the marker before anything else is done: a step forward always, so that the way back knows what is ours; a
+    /// step back if the marker is what answers. `No` if another attempt was first and the marker is what answers.
+    pub(super) async fn mark(&self, conn: &mut PgConnection) -> Result<GoOn, sqlx::Error> {
+        let answers = self.step.done.is_none();
+        if !answers && !self.step.phase.is_forward() {
+            return Ok(GoOn::Yes);
         }
         match ledger::steps::mark(conn, self.in_hand.claim.job, self.step.id).await {
-            Ok(()) => Ok(()),
-            Err(ledger::Error::Statement { source, .. }) => Err(source),
-            Err(other) => Err(sqlx::Error::Decode(Box::new(other))),
+            Ok(Marked::Before) if answers => Ok(GoOn::No),
+            // What was made before was taken away by somebody; the question says that it is needed again.
+            Ok(Marked::Now | Marked::Before) => Ok(GoOn::Yes),
+            Err(error) => Err(plain(error)),
+        }
+    }
+
+    /// Why a step that has already happened is not ours: the effect and the marker are committed together, so an effect
+    /// without a marker is somebody else's.
+    pub(super) async fn not_ours(&self, conn: &mut PgConnection) -> Result<Option<NotDone>, sqlx::Error> {
+        let Some(why) = &self.step.not_ours else {
+            return Ok(None);
+        };
+        let ours = ledger::steps::is_marked(conn, self.in_hand.claim.job, self.step.id)
+            .await
+            .map_err(plain)?;
+        Ok((!ours).then(|| failed(FailureClass::Permanent, why.clone())))
+    }
+
+    /// Whether there is something of this job to take back.
+    pub(super) async fn has_something_to_undo(&self) -> Result<bool, ledger::Error> {
+        match self.step.undoes {
+            Some(forward) => {
+                let ledger = &self.site.target.ledger;
+                ledger.has_run(self.in_hand.claim.job, forward).await
+            }
+            None => Ok(true),
         }
     }
 }

@@ -4,16 +4,17 @@
 //! half a second at most (two, after many attempts), gives way, and comes back after a jittered pause: the application
 //! sees a hiccup, never a queue.
 //!
-//! Each attempt first asks, in the same transaction, whether the step has already happened. That also answers what became
-//! of a COMMIT whose connection was lost.
+//! Each attempt first looks whether the job still goes this way, then asks, in its own transaction, whether the step has
+//! already happened. That also answers what became of a COMMIT whose connection was lost.
 
 use std::time::Duration;
 
 use engine::postgres::error::{Class, classify, classify_commit};
-use engine::postgres::session::{BatchSettings, set_local, tag};
+use engine::postgres::session::{BEGIN, BatchSettings, set_local, tag};
 use ledger::tasks::FailureClass;
 use sqlx::{Connection, PgConnection};
 
+use super::ask::GoOn;
 use super::session::{NoSession, StepSession};
 use super::{Job, NotDone, failed};
 use crate::crash;
@@ -44,6 +45,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
         if let Some(end) = job.should_end() {
             return Err(end);
         }
+        job.still_wanted().await?;
         let (class, error) = match try_once(job, &mut session, attempt).await {
             Ok(Attempt::AlreadyDone) => return Ok(()),
             Ok(Attempt::Done) => return confirm(job, &mut session).await,
@@ -81,7 +83,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
 async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32) -> Result<Attempt, Fault> {
     let conn = &mut connected(job, session).await?.conn;
     let plain = |error| Fault::Database(classify(&error), error);
-    let mut tx = conn.begin().await.map_err(plain)?;
+    let mut tx = conn.begin_with(BEGIN).await.map_err(plain)?;
     let settings = BatchSettings {
         statement_timeout: STATEMENT_TIMEOUT,
         lock_timeout: lock_timeout(attempt),
@@ -90,6 +92,13 @@ async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32
     };
     set_local(&mut tx, &settings).await.map_err(engine_fault)?;
     if job.is_done(&mut tx).await.map_err(plain)? {
+        if let Some(end) = job.not_ours(&mut tx).await.map_err(plain)? {
+            return Err(Fault::End(end));
+        }
+        tx.rollback().await.map_err(plain)?;
+        return Ok(Attempt::AlreadyDone);
+    }
+    if job.mark(&mut tx).await.map_err(plain)? == GoOn::No {
         tx.rollback().await.map_err(plain)?;
         return Ok(Attempt::AlreadyDone);
     }
@@ -97,7 +106,6 @@ async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32
         let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
         engine::sql::execute_script(&mut tx, text).await.map_err(plain)?;
     }
-    job.mark(&mut tx).await.map_err(plain)?;
     crash::point("step.before_commit");
     tx.commit()
         .await
@@ -148,7 +156,7 @@ pub(super) async fn ask_alone(job: &Job<'_>, conn: &mut PgConnection) -> Result<
         idle_timeout: IDLE_TIMEOUT,
         search_path: job.plan.search_path.clone(),
     };
-    let mut tx = conn.begin().await?;
+    let mut tx = conn.begin_with(BEGIN).await?;
     match set_local(&mut tx, &settings).await {
         Ok(()) => {}
         Err(engine::postgres::Error::Query { source, .. }) => return Err(source),

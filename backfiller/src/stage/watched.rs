@@ -5,6 +5,8 @@
 //! is and for whom it waits. One such statement runs at a time a table, by an advisory lock that is
 //! *polled*: a session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
 //!
+//! When the job turns around, a statement of the way forward is ended: the way back could not begin before it.
+//!
 //! When the service is asked to stop, the statement goes on for as long as the shutdown's budget lasts; then
 //! the connection is dropped, the server notices, and the next attempt clears what is left.
 
@@ -15,6 +17,8 @@ use engine::postgres::session::{self, tag};
 use ledger::tasks::FailureClass;
 use sqlx::PgConnection;
 
+use super::ask::GoOn;
+use super::phase::belongs;
 use super::session::{NoSession, StepSession};
 use super::short::ask_alone;
 use super::{Job, NotDone, failed};
@@ -40,6 +44,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
         if let Some(end) = job.should_end() {
             return Err(end);
         }
+        job.still_wanted().await?;
         let error = match try_once(job, attempt).await {
             Ok(()) => return Ok(()),
             Err(Fault::End(end)) => return Err(end),
@@ -77,6 +82,11 @@ async fn try_once(job: &Job<'_>, attempt: u32) -> Result<(), Fault> {
         .map_err(Fault::Database)?;
     lock_table(job, &mut session.conn).await?;
     if ask_alone(job, &mut session.conn).await.map_err(Fault::Database)? {
+        let not_ours = job.not_ours(&mut session.conn).await.map_err(Fault::Database)?;
+        return not_ours.map_or(Ok(()), |end| Err(Fault::End(end)));
+    }
+    // Before it begins: what a crash leaves of it must count as ours. Its question, not the marker, tells whether it is done.
+    if job.mark(&mut session.conn).await.map_err(Fault::Database)? == GoOn::No {
         return Ok(());
     }
     if attempt > 1 || job.in_hand.claim.fence.attempt > 1 {
@@ -88,7 +98,6 @@ async fn try_once(job: &Job<'_>, attempt: u32) -> Result<(), Fault> {
         run_watched(job, &mut session, statement).await?;
     }
     crash::point("step.before_commit");
-    job.mark(&mut session.conn).await.map_err(Fault::Database)?;
     crash::point("step.after_commit");
     if ask_alone(job, &mut session.conn).await.map_err(Fault::Database)? {
         return Ok(());
@@ -125,6 +134,9 @@ async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault>
         if let Some(end) = job.should_end() {
             return Err(Fault::End(end));
         }
+        if let Some(end) = turned_around(job).await {
+            return Err(Fault::End(end));
+        }
         job.site.rest(LOCK_POLL, job.in_hand).await;
     }
 }
@@ -139,15 +151,39 @@ async fn run_watched(job: &Job<'_>, session: &mut StepSession, statement: &str) 
             biased;
             ended = &mut running => return ended.map(|_| ()).map_err(Fault::Database),
             () = job.in_hand.lease.lost().cancelled() => {
-                end_own_backend(job, &session.backend).await;
+                end_own_backend(job, &session.backend, "the lease was lost").await;
                 return Err(Fault::End(NotDone::Lost));
             }
-            () = job.site.clock.sleep(REPORT_EVERY) => report(job, session.backend.pid).await,
+            () = job.site.clock.sleep(REPORT_EVERY) => {
+                report(job, session.backend.pid).await;
+                if let Some(end) = turned_around(job).await {
+                    end_own_backend(job, &session.backend, "the job turned around").await;
+                    return Err(Fault::End(end));
+                }
+            }
         }
     }
 }
 
-async fn end_own_backend(job: &Job<'_>, backend: &session::Backend) {
+/// Some: the job does not want this step any more. A ledger that cannot be read says nothing of the kind, and a step of the way back
+/// is never ended by this.
+async fn turned_around(job: &Job<'_>) -> Option<NotDone> {
+    if !job.phase.is_forward() {
+        return None;
+    }
+    let state = job
+        .site
+        .target
+        .ledger
+        .job(job.in_hand.claim.job)
+        .await
+        .ok()?
+        .state;
+    (!belongs(job.phase, state))
+        .then(|| NotDone::Returned(format!("{}: ended, because the job is {state}", job.step.title)))
+}
+
+async fn end_own_backend(job: &Job<'_>, backend: &session::Backend, why: &str) {
     let ended = match job.site.target.owner.acquire().await {
         Ok(mut conn) => session::terminate_backend(&mut conn, backend, END_LIMIT)
             .await
@@ -155,13 +191,9 @@ async fn end_own_backend(job: &Job<'_>, backend: &session::Backend) {
         Err(error) => Err(error.to_string()),
     };
     match ended {
-        Ok(ended) => tracing::warn!(
-            pid = backend.pid,
-            ?ended,
-            "the lease was lost; the statement was ended"
-        ),
+        Ok(ended) => tracing::warn!(pid = backend.pid, ?ended, "{why}; the statement was ended"),
         Err(error) => {
-            tracing::warn!(pid = backend.pid, %error, "the lease was lost; ending the statement failed, its successor will do it");
+            tracing::warn!(pid = backend.pid, %error, "{why}; ending the statement failed, its successor will do it");
         }
     }
 }

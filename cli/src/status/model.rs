@@ -19,6 +19,8 @@ pub struct Status {
     pub stages: Vec<StageRow>,
     /// Where it waits for a person.
     pub gates: Vec<GateLine>,
+    /// Work that was given back and waits, with the reason.
+    pub given_back: Vec<GivenBackLine>,
     /// How far it is.
     pub progress: Progress,
     /// What it may do now; null before the planner has said anything.
@@ -73,6 +75,17 @@ pub struct GateLine {
     pub reasons: Vec<String>,
     /// Who opened it; null: closed.
     pub approved_by: Option<String>,
+}
+
+/// Work that somebody has had and given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GivenBackLine {
+    /// The step's title; null for a chunk or a check.
+    pub step: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it was given back.
+    pub why: String,
 }
 
 /// How far the backfill is.

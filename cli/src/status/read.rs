@@ -10,8 +10,8 @@ use planner::decide::Machine;
 
 use super::keys;
 use super::model::{
-    ChunkCounts, CommandLine, EventLine, FailedLine, GateLine, JobHead, MismatchLine, PaceLine, Progress,
-    QuarantineLine, SignalLine, Status, WorkerLine,
+    ChunkCounts, CommandLine, EventLine, FailedLine, GateLine, GivenBackLine, JobHead, MismatchLine,
+    PaceLine, Progress, QuarantineLine, SignalLine, Status, WorkerLine,
 };
 use crate::eta;
 use crate::place::Place;
@@ -50,6 +50,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
         waits: waits(job, pace.as_ref(), planner.as_deref()),
         planner,
         gates: gates(ledger, job, &plan).await?,
+        given_back: given_back(ledger, job, &plan).await?,
         progress: progress(job.state, &counts, &stages, reader.now, throttled),
         pace,
         signals: signals(ledger).await?,
@@ -162,6 +163,18 @@ async fn gates(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<GateLine>,
             before: g.before,
             reasons: g.reasons.clone(),
             approved_by: by(&g.name),
+        })
+        .collect())
+}
+
+async fn given_back(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<GivenBackLine>, ledger::Error> {
+    let title = |id: u32| plan.steps.iter().find(|s| s.id == id).map(|s| s.title.clone());
+    let notes = ledger.notes(job.id).await?.into_iter();
+    Ok(notes
+        .map(|n| GivenBackLine {
+            step: n.step.and_then(title),
+            attempts: n.attempts,
+            why: n.note,
         })
         .collect())
 }

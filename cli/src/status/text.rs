@@ -22,6 +22,7 @@ pub fn text(status: &Status) -> String {
     head(&mut page, status);
     stages(&mut page, status);
     gates(&mut page, status);
+    given_back(&mut page, status);
     progress(&mut page, status);
     pressure(&mut page, status);
     workers(&mut page, status);
@@ -101,6 +102,18 @@ fn gates(page: &mut Page, status: &Status) {
             .as_ref()
             .map_or("closed".to_owned(), |who| format!("opened by {who}"));
         page.line(&format!("  {}: {state}; {}", gate.name, gate.reasons.join("; ")));
+    }
+}
+
+fn given_back(page: &mut Page, status: &Status) {
+    if status.given_back.is_empty() {
+        return;
+    }
+    page.title("given back, to be tried again");
+    for line in &status.given_back {
+        let what = line.step.as_deref().unwrap_or("rows");
+        let tries = if line.attempts == 1 { "attempt" } else { "attempts" };
+        page.line(&format!("  {what}: {} {tries}; {}", line.attempts, line.why));
     }
 }
 

@@ -35,7 +35,8 @@ columns AS (
 triggers AS (
     SELECT jsonb_agg(
                jsonb_build_array(
-                   t.tgrelid::int8, t.tgname, t.tgenabled, t.tgtype, t.tgattr::text, encode(t.tgargs, 'hex'),
+                   /* xmin: disabled and enabled again, it looks the same; rows may have been missed meanwhile. */
+                   t.tgrelid::int8, t.xmin::text, t.tgname, t.tgenabled, t.tgtype, t.tgattr::text, encode(t.tgargs, 'hex'),
                    encode(sha256(convert_to(coalesce(t.tgqual::text, ''), 'UTF8')), 'hex'),
                    p.oid::int8, p.prosecdef, p.proconfig, p.prolang::int8, p.proowner::int8,
                    encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')

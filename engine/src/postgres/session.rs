@@ -37,6 +37,12 @@ pub const PINNED: [(&str, &str); 6] = [
     ("standard_conforming_strings", "on"),
 ];
 
+/// Begins every transaction that checks a table after locking it. A default of the database or the role (`repeatable read`)
+/// would give all its statements the snapshot of the first one: a fingerprint read after the lock would be one from before it.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// [`BEGIN`] for what only reads.
+pub const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
+
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -178,7 +178,7 @@ fn function_query(mirror: &Mirror) -> String {
     )
 }
 
-/// Trigger enabled (7: each row, before, insert; 16: update), on our function, whose body is exactly ours; on every
+/// Trigger enabled ALWAYS, as we install it ('O' tells that somebody disabled and enabled it; 7: each row, before, insert; 16: update), on our function, whose body is exactly ours; on every
 /// partition too, where it can be disabled alone; and nowhere a trigger that fires after it (3: each row, before; 20:
 /// insert, update; names compare as bytes) and could change a row behind the mirror.
 fn installed(mirror: &Mirror, body: &str) -> String {
@@ -188,12 +188,12 @@ fn installed(mirror: &Mirror, body: &str) -> String {
         .collect();
     let function = function_query(mirror);
     format!(
-        "SELECT EXISTS ({} AND t.tgenabled IN ('O', 'A') AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
+        "SELECT EXISTS ({} AND t.tgenabled = 'A' AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
          AND EXISTS ({function} AND p.oid = t.tgfoid AND p.prosecdef \
          AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}') \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS part WHERE part.isleaf \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS own WHERE own.tgrelid = part.relid \
-         AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled IN ('O', 'A'))) \
+         AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled = 'A')) \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS later WHERE later.tgname > t.tgname \
          AND later.tgtype & 3 = 3 AND later.tgtype & 20 <> 0 AND later.tgenabled <> 'D' \
          AND (later.tgrelid = t.tgrelid \

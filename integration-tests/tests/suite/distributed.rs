@@ -21,6 +21,7 @@ use testbed::process::Settings;
 use testbed::rabbitmq::Vhost;
 use testbed::tracks::{self, Filling};
 use testbed::traffic::{Load, Traffic};
+use testbed::wait;
 use testbed::watch::Watched;
 
 type Outcome = anyhow::Result<()>;
@@ -47,6 +48,16 @@ async fn submit<'d>(desk: &Desk, database: &'d Database<'d>, sections: &str) -> 
         .ok(&["submit", &spec, "--target", "main", "--as", "tester"])
         .await?;
     Watched::new(database, &id)
+}
+
+/// Waits until a chunk lies in its queue and nobody has it: more chunks go out than one backfiller has slots.
+async fn queued(job: &Watched<'_>) -> Outcome {
+    const QUEUED: &str = "SELECT EXISTS (SELECT FROM sluice.task
+        WHERE job = $1 AND kind = 'chunk' AND state = 'ready' AND published_at IS NOT NULL)";
+    wait::until("a chunk lies in its queue", PATIENCE, async || {
+        job.value::<bool>(QUEUED).await
+    })
+    .await
 }
 
 /// The application.

@@ -508,3 +508,32 @@ async fn a_named_lease_has_one_holder_and_passes_on_when_given_up() -> Outcome {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_beginning_that_several_ids_share_is_refused_with_the_candidates() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    let ledger = target::ledger(&database).await?;
+    let (first, second) = (job_on(&ledger, "t").await?, job_on(&ledger, "u").await?);
+    let shared: String = first
+        .to_string()
+        .chars()
+        .zip(second.to_string().chars())
+        .take_while(|(one, other)| one == other)
+        .map(|(one, _)| one)
+        .collect();
+    anyhow::ensure!(shared.len() >= 8, "{first} and {second} begin differently");
+    match ledger.find_job(&shared).await {
+        Err(Error::AmbiguousJob { candidates, .. }) => {
+            assert_eq!(candidates.len(), 2);
+            assert!(candidates.iter().any(|c| c.contains(&first.to_string())), "{candidates:?}");
+        }
+        other => anyhow::bail!("expected the candidates, found {other:?}"),
+    }
+    let digits = first.to_string();
+    assert_eq!(ledger.find_job(&digits[..=shared.len()]).await?.id, first);
+    assert_eq!(ledger.find_job(&digits.to_uppercase()).await?.id, first);
+    assert_eq!(ledger.find_job("smallest on u").await?.id, second);
+    let missing = ledger.find_job("smallest").await;
+    assert!(matches!(missing, Err(Error::NoSuchJob { .. })), "{missing:?}");
+    Ok(())
+}

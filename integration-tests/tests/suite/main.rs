@@ -2,6 +2,7 @@
 //!
 //! A module here is a group; `cargo xtask test` runs them one after the other and prints the time of each.
 
+mod bad_input;
 mod bus;
 mod chinook;
 mod cli;

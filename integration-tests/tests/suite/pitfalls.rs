@@ -2,6 +2,7 @@
 //!
 //! Where a part of Sluice has a test of its own for a trap, the one here asks what comes of it in the end.
 
+mod bytes;
 mod concurrency;
 mod drift;
 mod expressions;

@@ -6,7 +6,7 @@ use testbed::database::{Database, Role};
 use testbed::desk::Desk;
 use testbed::fleet::{self, Fleet};
 use testbed::http;
-use testbed::keeper::Signal;
+use testbed::keeper::{Signal, built};
 use testbed::postgres::Server;
 use testbed::process::{Settings, Sluice};
 use testbed::proxy::Proxy;
@@ -67,6 +67,24 @@ async fn every_service_shows_its_health_and_metrics_and_ends_on_sigterm() -> Out
                 "{role} logs a line that is not JSON: {line}"
             );
         }
+    }
+    Ok(())
+}
+
+/// `cargo build --workspace` makes them; a binary that is not there is left out visibly.
+#[tokio::test]
+async fn the_services_own_binaries_are_the_same_services() -> Outcome {
+    let broker = Broker::shared().await?;
+    let database = prepared().await?;
+    let settings = Settings::of(&database).over(&broker.vhost().await?);
+    for role in ROLES {
+        if let Err(error) = built(role) {
+            eprintln!("LEFT OUT {role}: {error}");
+            continue;
+        }
+        let service = Sluice::start_program(role, &[], &settings).await?;
+        fleet::ready(&service).await?;
+        assert_eq!(service.terminate().await?, "exit status: 0", "{}", service.log());
     }
     Ok(())
 }

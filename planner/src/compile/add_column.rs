@@ -1,12 +1,12 @@
 //! Compiles `add_column`: the column, and the pair that keeps it right.
 
-use engine::catalog::Column;
+use engine::catalog::{Column, ConstraintKind};
 use engine::postgres::expression::one_expression;
 use engine::postgres::ident::quote;
 use engine::postgres::triggers::{Down, Pair};
 
 use super::draft::{Added, Draft, Presence};
-use super::input::Side;
+use super::input::{Checked, Side};
 use super::lexer::significant;
 use super::types;
 use crate::kinds::{AddColumn, Change};
@@ -144,12 +144,42 @@ fn down(
         return None;
     }
     down_reads?;
+    judged_by_old(draft, asked, column);
     draft.tables[asked.table].rely(&column.name, &column.type_name, Presence::Before);
     Some(Some(Down {
         column: column.name.clone(),
         column_type: column.type_name.clone(),
         expression: down.clone(),
     }))
+}
+
+/// A write of the new column reaches the old one through `down`, and there the old one's constraints judge it: the
+/// application sees a refusal by a constraint that its release may not know.
+fn judged_by_old(draft: &mut Draft<'_>, asked: Asked<'_>, column: &Column) {
+    let table = draft.tables[asked.table].table;
+    let name = &column.name;
+    let constraints = table
+        .constraints
+        .iter()
+        .filter(|c| c.kind != ConstraintKind::Trigger && c.columns.contains(name))
+        .map(|c| c.name.clone());
+    let indexes = table
+        .indexes
+        .iter()
+        .filter(|i| i.unique && i.constraint.is_none() && i.columns.contains(name))
+        .map(|i| i.name.clone());
+    let judges: Vec<String> = constraints.chain(indexes).map(|c| format!("`{c}`")).collect();
+    if judges.is_empty() {
+        return;
+    }
+    let message = format!(
+        "A write of `{}` also writes `{name}` = `down`, which {} of {} may refuse: the write then fails as a whole, by a constraint of a \
+         column that it does not name. Make sure that `down` gives an allowed value for every value the application will write.",
+        asked.change.column,
+        judges.join(", "),
+        draft.tables[asked.table].shown
+    );
+    draft.notice_to_approve("SL-DOWN-CONSTRAINED", message);
 }
 
 /// The columns of the table that an expression reads; None after a fault.
@@ -185,7 +215,11 @@ fn reads(
 }
 
 /// Which is right first would depend on the order of changes; the expression over old columns does not.
+/// A database that was asked knows it better than the words do: `extract(day FROM at)` reads no column `day`.
 fn refuse_other_new_columns(draft: &mut Draft<'_>, index: usize, table: usize, (side, text): (Side, &str)) {
+    if draft.expressions.checked == Checked::ByDatabase {
+        return;
+    }
     let words: Vec<String> = significant(text)
         .iter()
         .filter_map(|token| token.name())

@@ -67,7 +67,7 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         spec: draft.spec.canonical(),
         search_path: draft.catalog.search_path.clone(),
         tables: draft.tables.iter().map(planned).collect(),
-        steps: steps.0,
+        steps: steps.all,
         fills: fills
             .map(|(id, table)| fill(id, table))
             .collect::<Result<_, _>>()?,

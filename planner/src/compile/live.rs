@@ -286,5 +286,10 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn database(spec: &Spec, index: usize, error: &engine::postgres::Error) -> Fault {
-    spec.fault(index, "table", Code::Database, chain(error))
+    let code = if error.class().is_retryable() {
+        Code::Database
+    } else {
+        Code::DatabaseRefused
+    };
+    spec.fault(index, "table", code, chain(error))
 }

@@ -46,8 +46,14 @@ impl Next<'_> {
         });
     }
 
+    /// A fill whose sweep is not over is swept anew as a whole: repairing what was found so far would leave the
+    /// rest unfilled. Rows that are right are not written again.
     pub(super) fn begin_repairs(&mut self) {
         for fill in 0..self.machine.fills.len() {
+            if self.machine.fills[fill].swept != Progress::Done {
+                self.begin_sweep(fill);
+                continue;
+            }
             let machine = &mut self.machine.fills[fill];
             machine.sweep += 1;
             machine.repair = Sweeping::Repair;
@@ -118,6 +124,11 @@ impl Next<'_> {
 
     fn drifted(&mut self, fill: usize, leased: u64, why: &str) {
         let machine = &mut self.machine.fills[fill];
+        if machine.swept == Progress::Drifted {
+            // Another chunk saw the same change.
+            self.effects.push(Effect::CancelOutstanding);
+            return;
+        }
         machine.drifts += 1;
         let detail =
             serde_json::json!({ "fill": fill, "sweep": machine.sweep, "drifts": machine.drifts, "why": why });

@@ -205,6 +205,7 @@ impl Next<'_> {
     fn repair(&mut self) -> Reply {
         self.may_look_again()?;
         self.machine.check_round += 1;
+        self.effects.push(Effect::CancelOutstanding);
         self.begin_repairs();
         self.effects.push(Effect::ForgetFindings);
         self.effects.push(Effect::StartStage(Stage::Backfill));
@@ -218,7 +219,8 @@ impl Next<'_> {
             .hold
             .as_ref()
             .is_some_and(|h| h.cause == HoldCause::Verification);
-        if self.machine.state == JobState::Verified || (self.machine.state == JobState::Held && failed) {
+        let stopped = matches!(self.machine.state, JobState::Held | JobState::Aborted);
+        if self.machine.state == JobState::Verified || (stopped && failed) {
             Ok(())
         } else {
             Err(format!(

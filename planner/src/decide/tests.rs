@@ -383,6 +383,68 @@ fn a_new_sweep_waits_for_what_is_in_hand() {
 }
 
 #[test]
+fn one_change_of_the_table_counts_once_however_many_workers_saw_it() {
+    let mut world = World::new(plan(), 10);
+    world.run_until(JobState::Backfilling);
+    world.facts.leased = 3;
+    for _ in 0..8 {
+        world.facts.fills[0]
+            .sweep
+            .failed
+            .push(failed_chunk(FailureClass::Drift));
+        world.look();
+    }
+    assert_eq!(
+        (world.machine.state, world.machine.fills[0].drifts),
+        (JobState::Backfilling, 1)
+    );
+}
+
+#[test]
+fn repair_in_the_middle_of_a_sweep_still_fills_the_rest() {
+    let mut world = World::new(plan(), 100_000);
+    world.run_until(JobState::Backfilling);
+    world.look();
+    world.facts.fills[0].sweep.mismatched = 1;
+    world.look();
+    assert_eq!(world.machine.state, JobState::Held);
+    assert!(matches!(world.say(Command::Repair), Answer::Applied(_)));
+    assert_eq!(
+        (world.machine.fills[0].sweep, world.machine.fills[0].repair),
+        (2, Sweeping::Whole)
+    );
+    world.run_until(JobState::Verified);
+    assert_eq!(world.chunks.last().map(|c| c.1), Some(100_000));
+}
+
+#[test]
+fn an_aborted_job_with_a_failed_verification_can_still_be_mended() {
+    let mut world = World::new(plan(), 10);
+    world.verdict = Outcome::Hold;
+    world.run_until(JobState::Held);
+    world.say(Command::Abort);
+    assert!(
+        matches!(world.say(Command::Resume), Answer::Refused(_)),
+        "the verification sticks"
+    );
+    world.verdict = Outcome::Proceed;
+    assert!(matches!(world.say(Command::Repair), Answer::Applied(_)));
+    world.run_until(JobState::Verified);
+}
+
+#[test]
+fn a_partition_attached_after_the_check_is_swept_and_checked_before_the_job_is_verified_again() {
+    let mut world = World::new(plan(), 10);
+    world.run_until(JobState::Verified);
+    world.facts.unchecked = Some("public.track_2027".to_owned());
+    world.look();
+    world.facts.unchecked = None;
+    assert_eq!(world.machine.state, JobState::Backfilling);
+    world.run_until(JobState::Verified);
+    assert_eq!((world.machine.fills[0].sweep, world.machine.check_round), (2, 2));
+}
+
+#[test]
 fn drift_while_verified_holds_and_resume_expands_sweeps_and_checks_again() {
     let mut world = World::new(plan(), 10);
     world.run_until(JobState::Verified);

@@ -22,6 +22,8 @@ pub(crate) fn plan() -> Plan {
         statements: vec!["SELECT 1".to_owned()],
         done: Some("SELECT true".to_owned()),
         cleanup: Vec::new(),
+        undoes: None,
+        not_ours: None,
         risk: Risk {
             lock: None,
             rewrites: false,

@@ -155,22 +155,26 @@ impl Applying<'_> {
         let Some(root) = catalog::oid(conn, &planned.table).await.map_err(engine)? else {
             return Ok(Vec::new());
         };
-        let mut leaves = Vec::new();
-        for (seq, leaf) in catalog::leaves(conn, &planned.table)
-            .await
-            .map_err(engine)?
-            .into_iter()
-            .enumerate()
-        {
+        let mut prints = Vec::new();
+        for leaf in catalog::leaves(conn, &planned.table).await.map_err(engine)? {
             // A leaf that went away between the two reads changes the fingerprint of every other one.
-            let Some(print) = fingerprint::leaf(conn, root, leaf.oid).await.map_err(engine)? else {
-                continue;
-            };
+            if let Some(print) = fingerprint::leaf(conn, root, leaf.oid).await.map_err(engine)? {
+                prints.push((leaf, print));
+            }
+        }
+        // The size is read after the fingerprint: of a table rewritten in between, batches then see another fingerprint.
+        let now = catalog::leaves(conn, &planned.table).await.map_err(engine)?;
+        let mut leaves = Vec::new();
+        for (leaf, print) in prints {
+            let blocks = now
+                .iter()
+                .find(|l| l.oid == leaf.oid)
+                .map_or(leaf.blocks, |l| l.blocks);
             leaves.push(SweepLeaf {
-                seq: seq as u32,
+                seq: leaves.len() as u32,
                 oid: leaf.oid,
                 name: leaf.name,
-                blocks: leaf.blocks,
+                blocks,
                 fingerprint: print.0,
             });
         }
@@ -220,7 +224,14 @@ impl Applying<'_> {
                 .iter()
                 .filter(|(f, m)| *f == fill && m.leaf_oid == leaf.oid)
                 .map(|(_, m)| m.block);
-            for (first_block, end_block) in ranges_around(blocks) {
+            // A list that is full is not the whole list: then the whole leaf is looked through.
+            let whole = found.len() as i64 >= checks::MISMATCH_LIMIT && leaf.blocks > 0;
+            let ranges = if whole {
+                vec![(0, leaf.blocks)]
+            } else {
+                ranges_around(blocks)
+            };
+            for (first_block, end_block) in ranges {
                 let chunk = NewChunk {
                     id: ChunkId::of(self.job.id, fill, sweep, seq),
                     fill,

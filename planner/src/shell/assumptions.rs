@@ -11,30 +11,35 @@ use ledger::{JobState, Plan};
 use proto::JobId;
 
 use super::{Error, TargetPlanner};
+use crate::decide::Machine;
 
 /// How often a job that rests on its triggers is looked at.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// The last look at a job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Looked {
     at: Duration,
-    drift: Option<String>,
+    /// What does not hold.
+    pub(super) drift: Option<String>,
+    /// A leaf with rows that the last check did not read.
+    pub(super) unchecked: Option<String>,
 }
 
 pub(super) async fn look(
     planner: &mut TargetPlanner,
     job: JobId,
     plan: &Plan,
-    state: JobState,
+    machine: &Machine,
     drifted: bool,
-) -> Result<Option<String>, Error> {
+) -> Result<Looked, Error> {
+    let state = machine.state;
     if !matches!(
         state,
         JobState::DualWriting | JobState::Backfilling | JobState::Verified
     ) {
         planner.looked.remove(&job);
-        return Ok(None);
+        return Ok(Looked::default());
     }
     let now = planner.clock.monotonic();
     let fresh = planner
@@ -45,20 +50,52 @@ pub(super) async fn look(
         && !drifted
         && state != JobState::DualWriting
     {
-        return Ok(looked.drift.clone());
+        return Ok(looked.clone());
     }
     let drift = match columns(planner, plan).await? {
         Some(drift) => Some(drift),
         None => objects(planner, plan).await?,
     };
-    planner.looked.insert(
-        job,
-        Looked {
-            at: now,
-            drift: drift.clone(),
-        },
-    );
-    Ok(drift)
+    let unchecked = match state {
+        JobState::Verified => unchecked(planner, job, plan, machine.check_round).await?,
+        _ => None,
+    };
+    let looked = Looked {
+        at: now,
+        drift,
+        unchecked,
+    };
+    planner.looked.insert(job, looked.clone());
+    Ok(looked)
+}
+
+/// A leaf that holds rows now and was not there at the last check: its rows were never filled (ATTACH PARTITION
+/// clones our trigger, so nothing else shows it).
+async fn unchecked(
+    planner: &TargetPlanner,
+    job: JobId,
+    plan: &Plan,
+    round: u32,
+) -> Result<Option<String>, Error> {
+    let mut conn = acquire(planner).await?;
+    for fill in &plan.fills {
+        let read = planner
+            .target
+            .ledger
+            .check_leaves(job, fill.id, round)
+            .await
+            .map_err(planner.ledger_error())?;
+        let leaves = engine::postgres::catalog::leaves(&mut conn, &fill.table)
+            .await
+            .map_err(planner.engine_error())?;
+        let new = leaves
+            .iter()
+            .find(|leaf| leaf.blocks > 0 && read.iter().all(|r| r.oid != leaf.oid));
+        if let Some(leaf) = new {
+            return Ok(Some(format!("{}.{}", leaf.name.schema, leaf.name.name)));
+        }
+    }
+    Ok(None)
 }
 
 /// The columns that the plan relies on, with their types.

@@ -42,13 +42,14 @@ pub(super) async fn load(
             .iter()
             .any(|c| c.failure.class == ledger::tasks::FailureClass::Drift)
     });
-    let drift = assumptions::look(planner, job.id, plan, machine.state, drifted).await?;
+    let looked = assumptions::look(planner, job.id, plan, machine, drifted).await?;
     Ok(Facts {
         approvals,
         steps,
         leased,
         fills,
-        drift,
+        drift: looked.drift,
+        unchecked: looked.unchecked,
     })
 }
 

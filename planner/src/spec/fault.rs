@@ -82,6 +82,9 @@ pub enum Code {
     /// The server is too old, or cannot be written.
     #[serde(rename = "SL1191")]
     Unsuitable,
+    /// The database was asked and said no; it would say no again.
+    #[serde(rename = "SL1192")]
+    DatabaseRefused,
 }
 
 impl Code {
@@ -113,6 +116,7 @@ impl Code {
             Self::RawSql => "SL1115",
             Self::Database => "SL1190",
             Self::Unsuitable => "SL1191",
+            Self::DatabaseRefused => "SL1192",
         }
     }
 }

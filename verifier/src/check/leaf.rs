@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use engine::postgres::session::BEGIN_READ_ONLY;
 use ledger::checks::{CheckLeaf, CheckedRange, Last};
 use ledger::tasks::FailureClass;
 
@@ -16,7 +17,7 @@ const TAILS: u32 = 3;
 
 impl Check<'_> {
     pub(super) async fn read_leaf(&self, leaf: &CheckLeaf) -> Result<(), NoVerdict> {
-        let set_aside = set_aside::keys(self.site, &self.plan, self.fill()).await?;
+        let set_aside = set_aside::keys(self.site, self.in_hand.claim.job, &self.plan, self.fill()).await?;
         let reader = Reader {
             site: self.site,
             plan: &self.plan,
@@ -99,7 +100,7 @@ impl Check<'_> {
             .site
             .target
             .data
-            .begin_with("BEGIN READ ONLY")
+            .begin_with(BEGIN_READ_ONLY)
             .await
             .map_err(returned)?;
         let blocks: Option<i64> = engine::sql::scalar(SQL)

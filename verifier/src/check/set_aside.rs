@@ -1,17 +1,19 @@
 //! Rows in quarantine: they are no findings of a read, but as long as one cannot be computed nothing proceeds.
 //!
 //! An entry is resolved when its row is right now, or gone: the application mended it, and the trigger computed it. It is
-//! found by its key over the root, because an update may have moved it. A table without a key names whole rows: those
-//! entries stay until a person resolves them.
+//! found by its key over the root, because an update may have moved it. A table without a key names whole rows, by
+//! which none is found again: there a check that reads the whole table and finds nothing resolves what it had seen when it
+//! began, and its reads set nothing aside. Such a key is never told: it is the row.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::postgres::error::{Class, classify};
-use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::error::{Class, classify, sqlstate};
+use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
 use ledger::Plan;
 use ledger::plan::Fill;
-use ledger::quarantine::Quarantined;
+use ledger::quarantine::{Blocking, Quarantined};
+use proto::JobId;
 use serde_json::Value;
 
 use crate::read::sql;
@@ -21,43 +23,64 @@ use crate::site::Site;
 const LIMIT: i64 = 1000;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether an entry keeps a job from going on.
-fn blocks(entry: &Quarantined, fill: &Fill) -> bool {
-    entry.kind == "error" && fill.columns.iter().any(|c| c.column == entry.column)
+/// The key columns of a fill's table; none if it has no key.
+pub(crate) fn key_columns<'p>(plan: &'p Plan, fill: &Fill) -> &'p [String] {
+    plan.tables
+        .iter()
+        .find(|t| t.name == fill.table)
+        .map_or(&[][..], |t| t.key.as_slice())
+}
+
+/// The entries that keep a fill from going on, oldest first.
+pub(crate) async fn entries(
+    site: &Site,
+    job: JobId,
+    plan: &Plan,
+    fill: &Fill,
+) -> Result<Vec<Quarantined>, ledger::Error> {
+    let columns: Vec<String> = fill.columns.iter().map(|c| c.column.clone()).collect();
+    let of = Blocking {
+        job,
+        tag: &plan.tag,
+        table: &fill.table,
+        columns: &columns,
+    };
+    site.target.ledger.blocking(of, LIMIT).await
 }
 
 /// Keys of the rows that are set aside.
-pub(crate) async fn keys(site: &Site, plan: &Plan, fill: &Fill) -> Result<BTreeSet<String>, ledger::Error> {
-    let entries = site.target.ledger.quarantined(&plan.tag, LIMIT).await?;
-    Ok(entries
-        .iter()
-        .filter(|e| blocks(e, fill))
-        .map(|e| e.key.to_string())
-        .collect())
+pub(crate) async fn keys(
+    site: &Site,
+    job: JobId,
+    plan: &Plan,
+    fill: &Fill,
+) -> Result<BTreeSet<String>, ledger::Error> {
+    if key_columns(plan, fill).is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let entries = entries(site, job, plan, fill).await?;
+    Ok(entries.iter().map(|e| e.key.to_string()).collect())
 }
 
 /// The entries that still stand after each row was looked at again; the others are resolved.
 pub(crate) async fn unresolved(
     site: &Site,
+    job: JobId,
     plan: &Plan,
     fill: &Fill,
 ) -> Result<Vec<Quarantined>, ledger::Error> {
-    let key = plan
-        .tables
-        .iter()
-        .find(|t| t.name == fill.table)
-        .map_or(&[][..], |t| t.key.as_slice());
+    let key = key_columns(plan, fill);
     let (mut standing, mut resolved) = (Vec::new(), Vec::new());
-    for entry in site.target.ledger.quarantined(&plan.tag, LIMIT).await? {
-        if !blocks(&entry, fill) {
-            continue;
-        }
+    for entry in entries(site, job, plan, fill).await? {
         match is_right(site, plan, fill, key, &entry.key).await {
             Ok(true) => resolved.push(entry.id),
             Ok(false) => standing.push(entry),
             Err(error) => {
                 if classify(&error) != Class::Data {
-                    tracing::warn!(%error, "a row in quarantine could not be looked at; it stays there");
+                    tracing::warn!(
+                        sqlstate = sqlstate(&error),
+                        "a row in quarantine could not be looked at; it stays there"
+                    );
                 }
                 standing.push(entry);
             }
@@ -89,7 +112,7 @@ async fn is_right(
         idle_timeout: TIMEOUT,
         search_path: plan.search_path.clone(),
     };
-    let mut tx = site.target.data.begin_with("BEGIN READ ONLY").await?;
+    let mut tx = site.target.data.begin_with(BEGIN_READ_ONLY).await?;
     set_local(&mut tx, &settings)
         .await
         .map_err(|e| config(Box::new(e)))?;

@@ -3,6 +3,16 @@
 use engine::catalog::TableName;
 use ledger::checks::{Mismatch, Outcome, Verdict};
 use ledger::quarantine::Quarantined;
+use serde_json::Value;
+
+/// Whether a row can be told by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// By its key.
+    Key,
+    /// The table has no key: its name would be the whole row, which is nobody's to read here.
+    None,
+}
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -15,6 +25,7 @@ pub(super) struct Facts {
     pub(super) first: Option<Mismatch>,
     /// Entries of the quarantine that still stand.
     pub(super) quarantined: Vec<Quarantined>,
+    pub(super) naming: Naming,
 }
 
 impl Facts {
@@ -28,8 +39,10 @@ impl Facts {
         if let Some(first) = self.quarantined.first() {
             let rows = counted(self.quarantined.len() as u64);
             reasons.push(format!(
-                "{rows} of {table} in quarantine, because {} cannot be computed; first: {}, SQLSTATE {}",
-                first.column, first.key, first.sqlstate
+                "{rows} of {table} in quarantine, because {} cannot be computed{}, SQLSTATE {}",
+                first.column,
+                self.named(&first.key),
+                first.sqlstate
             ));
         }
         let (outcome, why) = if reasons.is_empty() {
@@ -53,15 +66,20 @@ impl Facts {
             counted(self.rows_mismatched),
             if self.rows_mismatched == 1 { "is" } else { "are" },
         );
-        match &self.first {
-            None => format!("{rows} of {table} {are} wrong"),
-            Some(first) => match first.detail.pointer("/raises/sqlstate").and_then(|s| s.as_str()) {
-                Some(state) => format!(
-                    "{rows} of {table} {are} wrong; first: {}, which raises SQLSTATE {state}",
-                    first.key
-                ),
-                None => format!("{rows} of {table} {are} wrong; first: {}", first.key),
-            },
+        let Some(first) = &self.first else {
+            return format!("{rows} of {table} {are} wrong");
+        };
+        let named = self.named(&first.key);
+        match first.detail.pointer("/raises/sqlstate").and_then(|s| s.as_str()) {
+            Some(state) => format!("{rows} of {table} {are} wrong{named}, which raises SQLSTATE {state}"),
+            None => format!("{rows} of {table} {are} wrong{named}"),
+        }
+    }
+
+    fn named(&self, key: &Value) -> String {
+        match self.naming {
+            Naming::Key => format!("; first: {key}"),
+            Naming::None => String::new(),
         }
     }
 }
@@ -110,7 +128,27 @@ mod tests {
                 quarantined
             ],
             table,
+            naming: Naming::Key,
         }
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_never_quoted() {
+        let raises = Some(json!({ "raises": { "sqlstate": "22012" } }));
+        let unnamed = |rows, detail, quarantined| Facts {
+            naming: Naming::None,
+            ..facts(rows, detail, quarantined)
+        };
+        check(
+            &unnamed(2, raises, 0),
+            Outcome::Hold,
+            "2 rows of public.track are wrong, which raises SQLSTATE 22012",
+        );
+        check(
+            &unnamed(0, None, 2),
+            Outcome::Hold,
+            "2 rows of public.track in quarantine, because seconds cannot be computed, SQLSTATE 22012",
+        );
     }
 
     fn check(facts: &Facts, outcome: Outcome, why: &str) {

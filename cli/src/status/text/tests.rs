@@ -4,8 +4,8 @@ use ledger::{Stage, StageStatus};
 use serde_json::json;
 
 use super::super::model::{
-    ChunkCounts, EventLine, FailedLine, GateLine, JobHead, MismatchLine, PaceLine, Progress, QuarantineLine,
-    SignalLine, Status, WorkerLine,
+    ChunkCounts, EventLine, FailedLine, GateLine, GivenBackLine, JobHead, MismatchLine, PaceLine, Progress,
+    QuarantineLine, SignalLine, Status, WorkerLine,
 };
 use super::text;
 use crate::example::time;
@@ -51,6 +51,7 @@ fn status() -> Status {
             reasons: vec!["raw SQL".to_owned()],
             approved_by: Some("grace".to_owned()),
         }],
+        given_back: Vec::new(),
         progress: Progress {
             blocks_total: 2_000,
             blocks_done: 1_000,
@@ -206,6 +207,7 @@ fn the_object_keeps_its_field_names() {
             "events",
             "failed_chunks",
             "gates",
+            "given_back",
             "job",
             "mismatches",
             "pace",
@@ -217,5 +219,22 @@ fn the_object_keeps_its_field_names() {
             "waits",
             "workers"
         ]
+    );
+}
+
+#[test]
+fn what_was_given_back_says_which_step_and_why() {
+    let status = Status {
+        given_back: vec![GivenBackLine {
+            step: Some("add column track.seconds".to_owned()),
+            attempts: 2,
+            why: "blocked by process 42".to_owned(),
+        }],
+        ..status()
+    };
+    let page = text(&status);
+    assert!(
+        page.contains("  add column track.seconds: 2 attempts; blocked by process 42"),
+        "{page}"
     );
 }

@@ -8,11 +8,14 @@
 //! full-row write all carry the new value that `up` yields. Restoring old from it would put `down(up(old))` in old's place,
 //! and 5432 ms would become 5 s and then 5000 ms: data lost by the very tool that was to keep it.
 //!
-//! Why two passes: an `up` may read a column that another pair's `down` has just restored.
+//! Why every pass ends before the next begins: what one pair's `down` restored is not what the application wrote, and
+//! must not count as such for another pair that reads the same column; and an `up` may read a column that another pair's
+//! `down` has just restored.
 //!
 //! What may raise runs in a block that catches it: the application's write succeeds, the new value is NULL (or the old
 //! value stays as it was), and the row goes to the quarantine by its key. What tells of the server's state
-//! instead of the row (serialization, deadlock, no resources, a lock, shutdown) is raised again.
+//! instead of the row (serialization, deadlock, no resources, a lock, shutdown) is raised again. `OTHERS` leaves a failed
+//! ASSERT out, which an author's function may hold, so it is named.
 //!
 //! Names: every variable begins with `sluice_` and is qualified by the block's label, and `use_column` lets a column win
 //! in the author's expressions.
@@ -38,10 +41,11 @@ pub(super) fn compile(mirror: &Mirror) -> Result<String, IdentError> {
         declare(&mut out, n, pair);
     }
     out.line(0, "BEGIN");
-    for (n, pair) in mirror.pairs.iter().enumerate() {
-        if let Some(down) = &pair.down {
-            restore(&mut out, mirror, &Place { n, pair, down })?;
-        }
+    for place in places(mirror) {
+        note(&mut out, &place)?;
+    }
+    for place in places(mirror) {
+        restore(&mut out, mirror, &place)?;
     }
     for (n, pair) in mirror.pairs.iter().enumerate() {
         derive(&mut out, mirror, n, pair)?;
@@ -70,6 +74,13 @@ struct Place<'a> {
     down: &'a Down,
 }
 
+fn places(mirror: &Mirror) -> impl Iterator<Item = Place<'_>> {
+    mirror.pairs.iter().enumerate().filter_map(|(n, pair)| {
+        let down = pair.down.as_ref()?;
+        Some(Place { n, pair, down })
+    })
+}
+
 fn declare(out: &mut Body, n: usize, pair: &Pair) {
     if pair.down.is_some() {
         out.line(1, format!("sluice_{n}_new_written boolean;"));
@@ -84,18 +95,10 @@ fn comment(name: &str) -> String {
     format!("{name:?}")
 }
 
-/// The first pass for one pair: note what was written, and restore old from new where new was written alone.
-fn restore(out: &mut Body, mirror: &Mirror, place: &Place<'_>) -> Result<(), IdentError> {
-    let Place { n, pair, down } = *place;
+/// The first pass for one pair: which of its sides this write gave.
+fn note(out: &mut Body, place: &Place<'_>) -> Result<(), IdentError> {
+    let Place { n, pair, .. } = *place;
     let new = ident::quote(&pair.new)?;
-    out.line(
-        1,
-        format!(
-            "-- {n}: from {} back to {}",
-            comment(&pair.new),
-            comment(&down.column)
-        ),
-    );
     out.line(1, "IF TG_OP = 'INSERT' THEN");
     out.line(2, format!("sluice_{n}_new_written := NEW.{new} IS NOT NULL;"));
     out.line(2, format!("sluice_{n}_old_written := {};", given(&pair.reads)?));
@@ -109,6 +112,20 @@ fn restore(out: &mut Body, mirror: &Mirror, place: &Place<'_>) -> Result<(), Ide
     );
     out.line(2, format!("sluice_{n}_old_written := {};", changed(&pair.reads)?));
     out.line(1, "END IF;");
+    Ok(())
+}
+
+/// The second pass for one pair: old is restored from new where new was written alone.
+fn restore(out: &mut Body, mirror: &Mirror, place: &Place<'_>) -> Result<(), IdentError> {
+    let Place { n, pair, down } = *place;
+    out.line(
+        1,
+        format!(
+            "-- {n}: from {} back to {}",
+            comment(&pair.new),
+            comment(&down.column)
+        ),
+    );
     out.line(1, format!("IF sluice_{n}_new_written THEN"));
     agreement(out, mirror, place)?;
     out.line(2, format!("IF sluice_{n}_agrees THEN"));
@@ -145,7 +162,7 @@ fn agreement(out: &mut Body, mirror: &Mirror, place: &Place<'_>) -> Result<(), I
     }
     out.line(2, "BEGIN");
     compared.iter().for_each(|l| out.line(3, l));
-    out.line(2, "EXCEPTION WHEN OTHERS THEN");
+    out.line(2, "EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN");
     reraise(out, 3);
     out.line(3, format!("sluice_{n}_agrees := false;"));
     out.line(2, "END;");
@@ -179,7 +196,7 @@ fn down_assignment(out: &mut Body, mirror: &Mirror, place: &Place<'_>) -> Result
     out.line(5, format!("NEW.{old} := sluice_value;"));
     out.line(5, "sluice_restored := true;");
     out.line(4, "END;");
-    out.line(3, "EXCEPTION WHEN OTHERS THEN");
+    out.line(3, "EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN");
     reraise(out, 4);
     quarantine(
         out,
@@ -213,7 +230,7 @@ fn derive(out: &mut Body, mirror: &Mirror, n: usize, pair: &Pair) -> Result<(), 
         out.line(depth, "BEGIN");
         out.line(depth + 1, assign);
         conflict(out, depth + 1, mirror, n, pair)?;
-        out.line(depth, "EXCEPTION WHEN OTHERS THEN");
+        out.line(depth, "EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN");
         reraise(out, depth + 1);
         out.line(depth + 1, format!("NEW.{new} := NULL;"));
         let report = Report {

@@ -78,6 +78,16 @@ fn all_old_sides_are_restored_before_any_new_one_is_derived() {
 }
 
 #[test]
+fn what_was_written_is_noted_for_every_pair_before_anything_is_restored() {
+    let mut second = seconds(Some("minutes * 60000"));
+    second.new = "minutes".into();
+    let sql = compile(&mirror(vec![seconds(Some("seconds * 1000")), second])).unwrap();
+    let noted = sql.install[0].find("sluice_1_old_written :=").unwrap();
+    let restored = sql.install[0].find("NEW.\"milliseconds\" :=").unwrap();
+    assert!(noted < restored);
+}
+
+#[test]
 fn what_cannot_raise_needs_no_subtransaction() {
     let rename = Pair {
         new: "fax number".into(),

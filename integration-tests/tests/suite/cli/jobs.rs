@@ -144,11 +144,19 @@ async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outco
     ])
     .await?
     .exits(3)?;
+    desk.run(&["wait", "lower-email", "--until", "verified", "--target", "main"])
+        .await?
+        .exits(3)?
+        .says(&["sluice approve lower-email --gate expand"])?;
     let status = desk
         .json(&["status", "lower-email", "--target", "main", "--json"])
         .await?;
     assert_eq!(status["gates"][0]["approved_by"], Value::Null, "{status:#}");
     desk.run(&[&run[..], &["--yes"]].concat()).await?.exits(0)?;
+    desk.run(&["wait", "lower-email", "--until", "done", "--target", "main"])
+        .await?
+        .exits(1)?
+        .says(&["its plan ends at verified"])?;
     let status = desk
         .json(&["status", "lower-email", "--target", "main", "--json"])
         .await?;
@@ -277,6 +285,7 @@ async fn the_status_shows_a_job_to_people_and_to_programs() -> Outcome {
         "planner",
         "stages",
         "gates",
+        "given_back",
         "progress",
         "pace",
         "signals",

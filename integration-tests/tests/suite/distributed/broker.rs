@@ -7,7 +7,7 @@ use testbed::fleet::Fleet;
 use testbed::postgres::Server;
 use testbed::rabbitmq::Broker;
 
-use super::{Outcome, PATIENCE, SLOW, assert_settled, small, submit, traffic};
+use super::{Outcome, PATIENCE, SLOW, assert_settled, queued, small, submit, traffic};
 
 #[tokio::test]
 async fn a_broker_that_is_killed_and_comes_back_delays_the_job_only() -> Outcome {
@@ -28,10 +28,11 @@ async fn a_wiped_broker_loses_no_work() -> Outcome {
     let broker = Broker::shared().await?;
     let vhost = broker.vhost().await?;
     let (database, settings) = small(Server::shared().await?, &vhost).await?;
-    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
     let writes = traffic(&database).await?;
     let job = submit(&desk, &database, SLOW).await?;
     job.under_way(1000, PATIENCE).await?;
+    queued(&job).await?;
     broker.wipe(&vhost).await?;
     assert_settled(&job, &database, writes, fleet).await
 }
@@ -41,10 +42,11 @@ async fn a_queue_that_an_operator_deletes_is_made_again_with_its_work() -> Outco
     let broker = Broker::shared().await?;
     let vhost = broker.vhost().await?;
     let (database, settings) = small(Server::shared().await?, &vhost).await?;
-    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
     let writes = traffic(&database).await?;
     let job = submit(&desk, &database, SLOW).await?;
     job.under_way(1000, PATIENCE).await?;
+    queued(&job).await?;
     for queue in ["sluice.main.chunk", "sluice.main.check"] {
         broker.delete_queue(&vhost, queue).await?;
     }

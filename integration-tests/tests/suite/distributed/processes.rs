@@ -8,17 +8,18 @@ use testbed::postgres::Server;
 use testbed::rabbitmq::Broker;
 use testbed::wait;
 
-use super::{Outcome, PATIENCE, SLOW, assert_settled, small, submit, traffic};
+use super::{Outcome, PATIENCE, SLOW, assert_settled, queued, small, submit, traffic};
 
 #[tokio::test]
 async fn a_killed_planner_issues_the_outstanding_work_again() -> Outcome {
     let broker = Broker::shared().await?;
     let vhost = broker.vhost().await?;
     let (database, settings) = small(Server::shared().await?, &vhost).await?;
-    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
+    let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 1).await?);
     let writes = traffic(&database).await?;
     let job = submit(&desk, &database, SLOW).await?;
     job.under_way(1000, PATIENCE).await?;
+    queued(&job).await?;
     fleet.planner.kill().await?;
     // What it had sent is gone too: only the ledger is left to start again from.
     broker.wipe(&vhost).await?;
@@ -53,6 +54,9 @@ async fn a_worker_that_slept_through_its_lease_commits_nothing_any_more() -> Out
     )
     .await?;
     fleet.backfillers[0].resume()?;
+    fleet.backfillers[0]
+        .logged("the lease on a chunk was lost", Duration::from_secs(30))
+        .await?;
     assert_settled(&job, &database, writes, fleet).await
 }
 

@@ -219,8 +219,75 @@ async fn no_write_of_the_application_fails_because_an_expression_raises() -> Out
     .await?;
     assert_eq!(
         quarantined(&database).await?,
-        ["1 error 22012", "2 error 22003", "2 error 23502"]
+        ["1 error 22012", "2 lost 22003", "2 lost 23502"]
     );
+    Ok(())
+}
+
+/// What one pair's `down` restores is not a write of the application to the old side of another pair.
+#[tokio::test]
+async fn pairs_that_read_each_others_old_side_keep_what_was_written_through_both() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    quarantine(&database).await?;
+    let create = "CREATE TABLE t (id int PRIMARY KEY, ms int, unit text); ALTER TABLE t ADD COLUMN seconds int, ADD COLUMN label text";
+    database.execute_as(Role::Owner, create).await?;
+    database.grant_data_privileges(&["t"]).await?;
+    let label = Pair {
+        new: "label".into(),
+        new_type: "text".into(),
+        up: "ms || ' ' || unit".into(),
+        reads: vec!["ms".into(), "unit".into()],
+        down: Some(Down {
+            column: "unit".into(),
+            column_type: "text".into(),
+            expression: "split_part(label, ' ', 2)".into(),
+        }),
+        cannot_raise: false,
+    };
+    install(
+        &database,
+        &mirror_of("t", vec![seconds(Some("seconds * 1000")), label]),
+    )
+    .await?;
+    let all = "SELECT string_agg(concat_ws(':', id, ms, unit, seconds, label), ', ') FROM t";
+    for (write, expected) in [
+        (
+            "INSERT INTO t (id, seconds, label) VALUES (1, 5, '5000 ms')",
+            "1:5000:ms:5:5000 ms",
+        ),
+        (
+            "UPDATE t SET seconds = 6, label = '6000 milli'",
+            "1:6000:milli:6:6000 milli",
+        ),
+    ] {
+        database.execute_as(Role::App, write).await?;
+        let found = database.value::<String>(Role::App, all).await?;
+        assert_eq!(found, expected, "after {write}");
+    }
+    assert!(quarantined(&database).await?.is_empty());
+    Ok(())
+}
+
+/// `OTHERS` does not catch it.
+#[tokio::test]
+async fn an_assertion_in_an_authors_function_does_not_fail_the_write() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    table(&database).await?;
+    let function = "CREATE FUNCTION public.whole(ms int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+        AS 'BEGIN ASSERT ms % 1000 = 0; RETURN ms / 1000; END'";
+    database.execute_as(Role::Owner, function).await?;
+    let pair = Pair {
+        up: "public.whole(ms)".into(),
+        ..seconds(None)
+    };
+    install(&database, &mirror_of("t", vec![pair])).await?;
+    check(
+        &database,
+        "INSERT INTO t (id, ms) VALUES (1, 1500)",
+        "1:1500:null",
+    )
+    .await?;
+    assert_eq!(quarantined(&database).await?, ["1 error P0004"]);
     Ok(())
 }
 
@@ -355,7 +422,12 @@ async fn a_mirror_that_was_touched_is_not_installed_and_a_removed_one_leaves_not
     for (touch, undo) in [
         (
             "ALTER TABLE t DISABLE TRIGGER sluice_0123456789_1",
+            "ALTER TABLE t ENABLE ALWAYS TRIGGER sluice_0123456789_1",
+        ),
+        // What a disabled trigger that was enabled again leaves behind.
+        (
             "ALTER TABLE t ENABLE TRIGGER sluice_0123456789_1",
+            "ALTER TABLE t ENABLE ALWAYS TRIGGER sluice_0123456789_1",
         ),
         (
             "ALTER TABLE t ENABLE REPLICA TRIGGER sluice_0123456789_1",

@@ -1,13 +1,10 @@
-//! Traps 4, 5, 6 and 10: what expressions can do to a migration.
+//! Traps 4, 5 and 6: what expressions can do to a migration.
 
 use ledger::commands::Command;
 use testbed::database::Role;
 use testbed::embedded::{Embedded, faults};
-use testbed::oracle;
 
-use crate::stages::ground::{
-    Outcome, Trip, applied, ask, database, held, spoil, sweeps, there_and_back, tracks,
-};
+use crate::stages::ground::{Outcome, applied, ask, database, held, sweeps, tracks};
 
 const NUMBER: &str = r#"
 name = "code-number"
@@ -139,99 +136,4 @@ async fn an_expression_that_changes_by_itself_is_never_swept() -> Outcome {
     }
     assert_eq!(database.schema_dump().await?, before);
     Ok(())
-}
-
-/// Trap 10: `=` says that 'jose' is 'José', and there is none for json.
-#[tokio::test]
-async fn a_change_that_equality_does_not_see_is_not_lost() -> Outcome {
-    let database = database().await?;
-    let mut admin = database.superuser().await?;
-    engine::sql::execute_script(
-        &mut admin,
-        "CREATE EXTENSION citext; GRANT CREATE ON SCHEMA public TO PUBLIC",
-    )
-    .await?;
-    let create = "CREATE COLLATION blurred (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
-        CREATE TABLE person (id bigint PRIMARY KEY, name text COLLATE blurred, mail citext, doc json, page xml, note text);
-        INSERT INTO person SELECT n, 'jose', 'a@b.c', '{\"a\": 1}', '<a/>', repeat('x', 200) FROM generate_series(1, 1000) AS n";
-    database.execute_as(Role::Owner, create).await?;
-    database.grant_data_privileges(&["person"]).await?;
-    let mut spec = "name = \"bytes\"\n".to_owned();
-    for column in ["name", "mail", "doc", "page"] {
-        spec += &format!(
-            "[[change]]\nkind = \"rename_column\"\ntable = \"person\"\nfrom = \"{column}\"\nto = \"{column}2\"\n"
-        );
-    }
-    let before = database.schema_dump().await?;
-    let embedded = Embedded::start(&database).await?;
-    let job = embedded.submit(&database, &spec).await?;
-    embedded.verified(job).await?;
-    let wrong = "(name::bytea, mail::text::bytea, doc::text, page::text) IS DISTINCT FROM (name2::bytea, mail2::text::bytea, doc2::text, page2::text)";
-    let wrong = wrong
-        .replace("name::bytea", "convert_to(name, 'UTF8')")
-        .replace("name2::bytea", "convert_to(name2, 'UTF8')");
-    let wrong = wrong
-        .replace("mail::text::bytea", "mail::text COLLATE \"C\"")
-        .replace("mail2::text::bytea", "mail2::text COLLATE \"C\"");
-    for write in [
-        "UPDATE person SET name = 'José' WHERE id % 2 = 0",
-        "UPDATE person SET mail = 'A@B.C' WHERE id % 3 = 0",
-        "UPDATE person SET doc = '{\"a\":1}', page = '<a></a>' WHERE id % 5 = 0",
-        "UPDATE person SET name2 = 'JOSE', mail2 = 'a@B.c', doc2 = '{ \"a\":1}' WHERE id % 7 = 0",
-    ] {
-        database.execute_as(Role::App, write).await?;
-        assert_eq!(
-            oracle::mismatched(&mut admin, "person", &wrong).await?,
-            0,
-            "after {write}"
-        );
-    }
-    let kept =
-        "SELECT name COLLATE \"C\" = 'JOSE' AND mail::text COLLATE \"C\" = 'a@B.c' FROM person WHERE id = 7";
-    assert!(
-        ask::<bool>(&database, kept).await?,
-        "a write to the new side was lost"
-    );
-    // The verifier sees it too.
-    spoil(
-        &database,
-        "person",
-        "UPDATE person SET name2 = 'jose' WHERE id = 2",
-    )
-    .await?;
-    applied(&embedded, job, Command::Verify).await?;
-    let why = held(&embedded, job).await?;
-    assert!(why.contains("1 row"), "{why}");
-    applied(&embedded, job, Command::Repair).await?;
-    embedded.verified(job).await?;
-    assert_eq!(oracle::mismatched(&mut admin, "person", &wrong).await?, 0);
-    embedded.roll_back(job, true).await?;
-    assert_eq!(database.schema_dump().await?, before);
-    embedded.stop().await
-}
-
-/// Trap 10, under traffic and there and back.
-#[tokio::test]
-async fn a_column_under_a_blurred_collation_survives_traffic() -> Outcome {
-    let database = database().await?;
-    let create =
-        "CREATE COLLATION blurred (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
-        CREATE TABLE person (id bigint PRIMARY KEY, name text COLLATE blurred, note text);
-        INSERT INTO person SELECT n, 'jose', repeat('x', 200) FROM generate_series(1, 1500) AS n";
-    database.execute_as(Role::Owner, create).await?;
-    database.grant_data_privileges(&["person"]).await?;
-    let name = testbed::traffic::Column {
-        value: |rng| ["jose", "José", "JOSE", "josé"][rng.usize(0..4)].to_owned(),
-        ..testbed::traffic::Column::text("name")
-    };
-    let trip = Trip {
-        spec: "name = \"n\"\n[[change]]\nkind = \"rename_column\"\ntable = \"person\"\nfrom = \"name\"\nto = \"full_name\"\n",
-        traffic: testbed::traffic::Table::new("person", "id", name, testbed::traffic::Column::text("note")),
-        wrong: &[(
-            "person",
-            "convert_to(name, 'UTF8') IS DISTINCT FROM convert_to(full_name, 'UTF8')",
-        )],
-        afterwards: &["INSERT INTO person (id, name) VALUES (-1, 'x')"],
-    };
-    there_and_back(&database, trip).await
 }

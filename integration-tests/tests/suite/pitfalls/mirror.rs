@@ -235,13 +235,10 @@ async fn a_write_inside_a_users_trigger_is_mirrored() -> Outcome {
 
 /// Trap 9: the backfill would skip audit and outbox triggers, and foreign keys.
 #[tokio::test]
-async fn the_backfill_skips_no_trigger_and_no_foreign_key_of_the_user() -> Outcome {
+async fn the_backfill_skips_no_trigger_of_the_user() -> Outcome {
     let database = database().await?;
     tracks(&database, 1000).await?;
     oracle::audit(&database, "track", "id").await?;
-    let parent = "CREATE TABLE length (seconds integer PRIMARY KEY); INSERT INTO length SELECT generate_series(0, 399);
-        ALTER TABLE track ADD CONSTRAINT known CHECK (milliseconds < 400000)";
-    database.execute_as(Role::Owner, parent).await?;
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
@@ -272,12 +269,12 @@ async fn the_backfill_puts_no_orphan_under_a_foreign_key() -> Outcome {
     tracks(&database, 300).await?;
     database.execute_as(Role::Owner, "CREATE TABLE length (seconds integer PRIMARY KEY); INSERT INTO length SELECT generate_series(0, 399)").await?;
     let (mut embedded, job) = before_the_first_batch(&database, SECONDS).await?;
-    let key = "DELETE FROM length WHERE seconds = 3; ALTER TABLE track ADD CONSTRAINT of_length FOREIGN KEY (seconds) REFERENCES length NOT VALID;
-        ALTER TABLE track DISABLE TRIGGER USER; UPDATE track SET milliseconds = 3500 WHERE id = 5; ALTER TABLE track ENABLE TRIGGER USER";
+    // The track of 3908 milliseconds has no such length.
+    let key = "DELETE FROM length WHERE seconds = 3; ALTER TABLE track ADD CONSTRAINT of_length FOREIGN KEY (seconds) REFERENCES length NOT VALID";
     database.execute_as(Role::Owner, key).await?;
     embedded.start_parts(&[Part::Verifier]);
     let why = held(&embedded, job).await?;
-    assert!(why.contains("23503") || why.contains("does not hold"), "{why}");
+    assert!(why.contains("23503"), "{why}");
     let orphans = "SELECT count(*) FROM track WHERE seconds IS NOT NULL AND NOT EXISTS (SELECT FROM length WHERE length.seconds = track.seconds)";
     assert_eq!(ask::<i64>(&database, orphans).await?, 0);
     embedded.stop().await

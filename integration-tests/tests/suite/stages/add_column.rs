@@ -3,8 +3,11 @@
 use testbed::database::Role;
 use testbed::embedded::Embedded;
 use testbed::oracle;
+use testbed::traffic::{Column, Load, Table, Traffic};
 
-use super::ground::{Outcome, SECONDS, Trip, WRONG, ask, database, there_and_back, track_traffic, tracks};
+use super::ground::{
+    Outcome, SECONDS, Trip, WRONG, ask, database, there_and_back, track_traffic, tracks, until,
+};
 
 #[tokio::test]
 async fn a_column_with_a_way_back_is_filled_under_traffic_and_taken_back() -> Outcome {
@@ -76,5 +79,42 @@ async fn every_row_is_written_once_and_counted_once() -> Outcome {
     assert_eq!(ask::<i64>(&database, twice).await?, 0);
     let counts = embedded.counts(job).await?;
     assert_eq!((counts.rows_changed, counts.rows_checked), (5000, 5000));
+    embedded.stop().await
+}
+
+/// Invariant 9: a new release writes the new side only; after a rollback the old release finds all of it.
+#[tokio::test]
+async fn a_rollback_loses_no_write_to_the_new_side() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 1000).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SECONDS).await?;
+    embedded.verified(job).await?;
+    let seconds = Column {
+        value: |rng| rng.u32(0..100_000).to_string(),
+        ..Column::integer("seconds")
+    };
+    // The key tells which rows the new release made.
+    let new_release = Table::new("track", "id", seconds, Column::text("note")).keeping_existing_rows();
+    let traffic = Traffic::start(&database.url(Role::App), new_release, Load::default()).await?;
+    let wrote = "SELECT count(*) > 50 FROM track WHERE id >= 1000000000";
+    until(
+        &database,
+        "the new release has written",
+        wrote,
+        "SELECT count(*)::text FROM track",
+    )
+    .await?;
+    let report = traffic.stop().await?;
+    report.assert_no_errors()?;
+    embedded.roll_back(job, false).await?;
+    let mut conn = database.superuser().await?;
+    report.assert_all_writes_found(&mut conn).await?;
+    let lost = "SELECT count(*) FROM track WHERE seconds IS DISTINCT FROM milliseconds / 1000 OR (id >= 1000000000 AND milliseconds <> seconds * 1000)";
+    assert_eq!(ask::<i64>(&database, lost).await?, 0);
+    assert_eq!(
+        ask::<i64>(&database, "SELECT count(*) FROM sluice.quarantine").await?,
+        0
+    );
     embedded.stop().await
 }

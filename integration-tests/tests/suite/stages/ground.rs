@@ -94,16 +94,20 @@ pub(crate) async fn some_rows_filled(database: &Database<'_>) -> Outcome {
 }
 
 /// Changes rows behind the mirror's back, in one transaction, so that neither its state nor the fingerprint shows it after.
+/// A trigger that is disabled and enabled again would show; so its function does nothing for a moment.
 pub(crate) async fn spoil(database: &Database<'_>, table: &str, update: &str) -> Outcome {
     let mut conn = database.superuser().await?;
-    let trigger: String = engine::sql::scalar(
-        "SELECT quote_ident(tgname) FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname LIKE '%sluice\\_%'",
+    let (name, definition): (String, String) = engine::sql::query_as(
+        "SELECT tgfoid::regproc::text, pg_get_functiondef(tgfoid) FROM pg_trigger
+         WHERE tgrelid = $1::regclass AND tgname LIKE '%sluice\\_%'",
     )
     .bind(table)
     .fetch_one(&mut conn)
     .await?;
     let script = format!(
-        "BEGIN; ALTER TABLE {table} DISABLE TRIGGER {trigger}; {update}; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}; COMMIT"
+        "BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE; \
+         CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+         {update}; {definition}; COMMIT"
     );
     engine::sql::execute_script(&mut conn, script).await?;
     Ok(())

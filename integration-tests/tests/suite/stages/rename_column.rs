@@ -144,3 +144,24 @@ async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_touched() -> O
     assert!(ask::<bool>(&database, "SELECT to_regnamespace('sluice') IS NULL").await?);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_rollback_gets_its_turn_when_the_new_column_was_dropped_by_hand() -> Outcome {
+    let database = database().await?;
+    customers(&database).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SPEC).await?;
+    applied(&embedded, job, Command::Approve { gate: None }).await?;
+    embedded.verified(job).await?;
+    database
+        .execute_as(Role::Owner, "ALTER TABLE customer DROP COLUMN fax_number")
+        .await?;
+    let write = "INSERT INTO customer (id, fax) VALUES (-1, '3')";
+    assert!(
+        database.execute_as(Role::App, write).await.is_err(),
+        "the mirror writes a column that is gone"
+    );
+    embedded.roll_back(job, false).await?;
+    database.execute_as(Role::App, write).await?;
+    embedded.stop().await
+}

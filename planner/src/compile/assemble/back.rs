@@ -1,11 +1,11 @@
 //! The way back: what would hurt without the mirror goes with it, the rest with `--discard`.
 
 use classifier::Generated;
-use engine::postgres::ident::{IdentError, quote};
+use engine::postgres::ident::{IdentError, literal, quote};
 use engine::postgres::triggers::MirrorSql;
 use ledger::plan::Phase;
 
-use super::step::{NewStep, Steps, raw_step};
+use super::step::{Made, NewStep, Steps, raw_step};
 use crate::compile::done;
 use crate::compile::draft::{Added, Draft, TableDraft};
 
@@ -22,22 +22,15 @@ pub(super) fn rollback(
     let mut also = |condition: &str| is_done.push_str(&format!(" AND NOT {condition}"));
     for not_null in &table.not_null {
         let column = quote(&not_null.column)?;
-        statements.push(format!(
-            "ALTER TABLE {} ALTER COLUMN {column} DROP NOT NULL",
-            table.quoted
-        ));
-        statements.push(format!(
-            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS \"{}\"",
-            table.quoted, not_null.check
-        ));
-        also(&done::is_not_null(name, &not_null.column));
+        let is_not_null = done::is_not_null(name, &not_null.column);
+        let drop = format!("ALTER TABLE {} ALTER COLUMN {column} DROP NOT NULL", table.quoted);
+        statements.push(only_if(&is_not_null, &drop));
+        statements.push(drop_constraint(table, &not_null.check));
+        also(&is_not_null);
         also(&done::has_constraint(name, &not_null.check));
     }
     for constraint in &table.constraints {
-        statements.push(format!(
-            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS \"{}\"",
-            table.quoted, constraint.name
-        ));
+        statements.push(drop_constraint(table, &constraint.name));
         also(&done::has_constraint(name, &constraint.name));
     }
     for index in table.indexes.iter().filter(|index| index.unique) {
@@ -54,6 +47,20 @@ pub(super) fn rollback(
         done: Some(is_done),
     });
     Ok(())
+}
+
+/// A statement for something that somebody may have taken away by hand: without the condition it would fail, and the
+/// mirror, which by then makes the application's writes fail, would stay with it.
+fn only_if(condition: &str, statement: &str) -> String {
+    let block = format!("BEGIN IF {condition} THEN {statement}; END IF; END");
+    format!("DO {}", literal(&block))
+}
+
+fn drop_constraint(table: &TableDraft<'_>, name: &str) -> String {
+    format!(
+        "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS \"{name}\"",
+        table.quoted
+    )
 }
 
 /// What is still there goes: indexes beside the traffic first, then in the reverse order of `expand`.
@@ -73,9 +80,10 @@ pub(super) fn discard(draft: &Draft<'_>, steps: &mut Steps) -> Result<(), IdentE
                 )],
                 done: Some(format!("SELECT NOT {}", done::has_index(name, &index.name))),
             });
+            steps.takes_away(&Made::Index(index.name.clone()));
         }
     }
-    for added in draft.expand.iter().rev() {
+    for (at, added) in draft.expand.iter().enumerate().rev() {
         match added {
             Added::Column { table, column, .. } => {
                 let table = &draft.tables[*table];
@@ -91,8 +99,9 @@ pub(super) fn discard(draft: &Draft<'_>, steps: &mut Steps) -> Result<(), IdentE
                     )],
                     done: Some(done::column_gone(&table.table.name, column)),
                 });
+                steps.takes_away(&Made::Added(at));
             }
-            Added::Raw(raw) => raw_step(steps, raw, Phase::Discard),
+            Added::Raw(raw) => raw_step(steps, raw, Phase::Discard, &Made::Added(at)),
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use engine::postgres::ident::{IdentError, literal, quote};
 use engine::postgres::triggers::MirrorSql;
 use ledger::plan::Phase;
 
-use super::step::{NewStep, Steps, raw_step};
+use super::step::{Made, NewStep, Steps, raw_step};
 use crate::compile::done;
 use crate::compile::draft::{Added, CarriedConstraint, CarriedIndex, CarriedNotNull, Draft, TableDraft};
 
@@ -15,7 +15,7 @@ pub(super) fn expand(
     mirrors: &[Option<MirrorSql>],
     steps: &mut Steps,
 ) -> Result<(), IdentError> {
-    for added in &draft.expand {
+    for (at, added) in draft.expand.iter().enumerate() {
         match added {
             Added::Column {
                 table,
@@ -25,7 +25,7 @@ pub(super) fn expand(
             } => {
                 let table = &draft.tables[*table];
                 let path = &draft.catalog.search_path;
-                steps.push(NewStep {
+                let step = steps.push(NewStep {
                     phase: Phase::Expand,
                     table: Some(&table.table.name),
                     what: Generated::AddColumnNullable,
@@ -33,8 +33,10 @@ pub(super) fn expand(
                     statements: statements.clone(),
                     done: Some(done::column_added(&table.table.name, column, type_name, path)),
                 });
+                step.not_ours = Some(not_ours(&table.shown, column));
+                steps.makes(Made::Added(at));
             }
-            Added::Raw(raw) => raw_step(steps, raw, Phase::Expand),
+            Added::Raw(raw) => raw_step(steps, raw, Phase::Expand, &Made::Added(at)),
         }
     }
     for (table, mirror) in draft.tables.iter().zip(mirrors) {
@@ -59,6 +61,14 @@ pub(super) fn expand(
         }
     }
     Ok(())
+}
+
+/// Somebody added a column of that name while the job waited.
+fn not_ours(table: &str, column: &str) -> String {
+    format!(
+        "column `{column}` of {table} exists already and was not made by this job; the mirror would overwrite what is in it, and a \
+         discard would drop it; rename or drop that column, or choose another name in the spec"
+    )
 }
 
 /// Refuses new NULLs at once; what is there is proven later.
@@ -164,6 +174,7 @@ fn create_index(table: &TableDraft<'_>, index: &CarriedIndex, steps: &mut Steps)
         done: Some(format!("SELECT {}", done::has_valid_index(name, &index.name))),
     });
     step.cleanup = vec![format!("DROP INDEX CONCURRENTLY IF EXISTS {qualified}")];
+    steps.makes(Made::Index(index.name.clone()));
     if let Some(comment) = &index.comment {
         steps.push(NewStep {
             phase: Phase::Finish,

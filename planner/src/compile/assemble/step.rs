@@ -1,5 +1,7 @@
 //! One step of a plan: its number, how it runs, what it risks.
 
+use std::collections::BTreeMap;
+
 use classifier::Generated;
 use engine::catalog::TableName;
 use ledger::plan::{Phase, Risk, RiskLevel, Step, StepMode};
@@ -8,7 +10,20 @@ use crate::compile::draft::RawStep;
 
 /// Steps with their numbers.
 #[derive(Default)]
-pub(super) struct Steps(pub(super) Vec<Step>);
+pub(super) struct Steps {
+    pub(super) all: Vec<Step>,
+    /// Which step makes what `discard` takes away.
+    made_by: BTreeMap<Made, u32>,
+}
+
+/// Something that a step makes and another takes away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Made {
+    /// By its place among what `expand` adds.
+    Added(usize),
+    /// By its name, which is ours.
+    Index(String),
+}
 
 /// What a step is about, before it has a number.
 pub(super) struct NewStep<'a> {
@@ -29,8 +44,8 @@ impl Steps {
         } else {
             StepMode::Short
         };
-        let id = u32::try_from(self.0.len()).expect("a plan has fewer than four billion steps");
-        self.0.push(Step {
+        let id = u32::try_from(self.all.len()).expect("a plan has fewer than four billion steps");
+        self.all.push(Step {
             id,
             phase: step.phase,
             title: step.title,
@@ -39,9 +54,23 @@ impl Steps {
             statements: step.statements,
             done: step.done,
             cleanup: Vec::new(),
+            undoes: None,
+            not_ours: None,
             risk,
         });
-        self.0.last_mut().expect("a step was just added")
+        self.all.last_mut().expect("a step was just added")
+    }
+
+    /// Notes that the last step makes something.
+    pub(super) fn makes(&mut self, what: Made) {
+        let last = self.all.last().expect("a step was added before");
+        self.made_by.insert(what, last.id);
+    }
+
+    /// Notes that the last step takes it away again.
+    pub(super) fn takes_away(&mut self, what: &Made) {
+        let made_by = self.made_by.get(what).copied();
+        self.all.last_mut().expect("a step was added before").undoes = made_by;
     }
 }
 
@@ -63,7 +92,7 @@ fn risk(what: Generated) -> Risk {
 }
 
 /// Raw SQL, forward or back; nothing where there is no way back.
-pub(super) fn raw_step(steps: &mut Steps, raw: &RawStep, phase: Phase) {
+pub(super) fn raw_step(steps: &mut Steps, raw: &RawStep, phase: Phase, made: &Made) {
     let back = phase == Phase::Discard;
     let statements = if back {
         raw.undo.clone()
@@ -91,4 +120,9 @@ pub(super) fn raw_step(steps: &mut Steps, raw: &RawStep, phase: Phase) {
         done: question,
     });
     step.mode = raw.mode;
+    if back {
+        steps.takes_away(made);
+    } else {
+        steps.makes(made.clone());
+    }
 }

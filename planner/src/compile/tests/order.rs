@@ -347,3 +347,56 @@ fn names_of_63_bytes_reserved_words_and_quotes_compile() {
         assert!(plan.fills[0].set.starts_with(&quoted), "{name}");
     }
 }
+
+#[test]
+fn whatever_discard_takes_away_names_the_step_that_made_it() {
+    let raw = "[[change]]\nkind = \"sql\"\nrun = \"CREATE TABLE t ()\"\nundo = \"DROP TABLE t\"\n";
+    let plan = plan(&(raw.to_owned() + &rename("fax", "fax number")), &rich());
+    let title = |id: u32| plan.steps[id as usize].title.as_str();
+    let undone: Vec<&str> = plan
+        .steps_of(Phase::Discard)
+        .map(|step| title(step.undoes.expect("every step of discard takes something back")))
+        .collect();
+    assert_eq!(
+        undone,
+        [
+            "carry index fax_low of customer",
+            "add column customer.fax number",
+            "run raw SQL of change 1"
+        ]
+    );
+    assert!(
+        plan.steps
+            .iter()
+            .all(|s| s.undoes.is_none() || s.phase == Phase::Discard)
+    );
+    let not_ours: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|s| s.not_ours.is_some())
+        .map(|s| s.title.as_str())
+        .collect();
+    assert_eq!(not_ours, ["add column customer.fax number"]);
+}
+
+#[test]
+fn a_constraint_on_what_down_restores_is_named_and_waits_for_an_approval() {
+    let mut catalog = catalog();
+    let track = table(&mut catalog, "track");
+    track.constraints.push(Constraint {
+        columns: vec!["milliseconds".into()],
+        ..constraint(
+            "not_too_long",
+            ConstraintKind::Check,
+            "CHECK ((milliseconds < 86400000))",
+        )
+    });
+    let down = format!("{SECONDS}\ndown = \"seconds * 1000\"\nreplaces = \"milliseconds\"");
+    let named = |plan: &Plan| {
+        let found = plan.notices.iter().find(|n| n.code == "SL-DOWN-CONSTRAINED");
+        found.map(|n| (n.message.contains("`not_too_long` of track"), n.needs_approval))
+    };
+    assert_eq!(named(&plan(&add(&down), &catalog)), Some((true, true)));
+    assert_eq!(named(&plan(&add(SECONDS), &catalog)), None);
+    assert_eq!(named(&plan(&add(&down), &super::catalog())), None);
+}

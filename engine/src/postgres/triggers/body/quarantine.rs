@@ -34,7 +34,9 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     fn kind(&self) -> &'static str {
         match self.kind {
-            Kind::UpRaised | Kind::DownRaised => "error",
+            Kind::UpRaised => "error",
+            // Old and new agree afterwards, so looking at the row again would show nothing.
+            Kind::DownRaised => "lost",
             Kind::Conflict => "conflict",
         }
     }
@@ -48,7 +50,7 @@ impl Report<'_> {
             ),
             Kind::DownRaised => {
                 format!(
-                    "computing {:?} from {:?} raised an error; {:?} was kept",
+                    "a write of the new side was lost: computing {:?} from {:?} raised an error; {:?} was kept",
                     self.column, self.new, self.column
                 )
             }
