@@ -226,10 +226,10 @@ CREATE TABLE IF NOT EXISTS sluice.quarantine (
     resolved_at timestamptz
 );
 CREATE INDEX IF NOT EXISTS quarantine_unresolved ON sluice.quarantine (job_tag) WHERE resolved_at IS NULL;
--- One open entry a row, column and kind: writing a bad row again and again adds nothing. Keys can be large, so they are hashed.
+-- One open entry a row, column and kind: writing a bad row again and again adds nothing (each lost write counts). Keys can be large, so they are hashed.
 CREATE UNIQUE INDEX IF NOT EXISTS quarantine_once
     ON sluice.quarantine (job_tag, table_schema, table_name, new_column, kind, md5(row_key::text))
-    WHERE resolved_at IS NULL;
+    WHERE resolved_at IS NULL AND kind <> 'lost';
 COMMENT ON TABLE sluice.quarantine IS 'Rows that the triggers could not compute (kind error), where both sides were written and disagreed (kind conflict), or where a write of the new side could not be carried back (kind lost).';
 
 CREATE TABLE IF NOT EXISTS sluice.command (

@@ -80,6 +80,31 @@ pub async fn oid(conn: &mut PgConnection, table: &TableName) -> Result<Option<u3
     Ok(found.and_then(|oid| u32::try_from(oid).ok()))
 }
 
+/// The columns of a table with their types, in order; None if it is gone. Waits for no lock on the table, whatever
+/// somebody does to it meanwhile.
+///
+/// # Errors
+/// What the server said.
+pub async fn column_types(
+    conn: &mut PgConnection,
+    table: &TableName,
+) -> Result<Option<Vec<(String, String)>>, Error> {
+    const SQL: &str = "/* sluice:engine.catalog_column_types */ \
+        SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) \
+        FROM pg_catalog.pg_attribute AS a \
+        WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped \
+        ORDER BY a.attnum";
+    let Some(oid) = oid(&mut *conn, table).await? else {
+        return Ok(None);
+    };
+    sql::query_as(SQL)
+        .bind(i64::from(oid))
+        .fetch_all(conn)
+        .await
+        .map(Some)
+        .map_err(Error::query(format!("list the columns of {}", shown(table))))
+}
+
 /// One part of what is known about a table: `$1` is its oid, the answer one JSON text.
 type Part = &'static str;
 

@@ -129,14 +129,18 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
         .max_connections(options.max_connections)
         .acquire_timeout(CONNECT_TIMEOUT);
     if options.route == Route::Direct {
-        pool = pool.after_connect(|conn, _| Box::pin(keep_alive(conn)));
+        pool = pool.after_connect(|conn, _| Box::pin(begin_session(conn)));
     }
     Ok(pool.connect_lazy_with(parsed))
 }
 
 /// Lets the server notice within half a minute that this process is gone, and drop its locks.
-async fn keep_alive(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let text = "/* sluice:session.keep_alive */ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4";
+///
+/// A lock is not waited for without end unless a statement's own settings say so: reading a table's definition or size waits
+/// for whoever has it in ACCESS EXCLUSIVE mode, and a planner that stands there drives no job and answers nobody.
+async fn begin_session(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let text = "/* sluice:session.begin */ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
+        SET tcp_keepalives_count = 4; SET lock_timeout = '2s'";
     sql::execute_script(conn, text).await.map(|_| ())
 }
 

@@ -178,9 +178,11 @@ fn function_query(mirror: &Mirror) -> String {
     )
 }
 
-/// Trigger enabled ALWAYS, as we install it ('O' tells that somebody disabled and enabled it; 7: each row, before, insert; 16: update), on our function, whose body is exactly ours; on every
-/// partition too, where it can be disabled alone; and nowhere a trigger that fires after it (3: each row, before; 20:
-/// insert, update; names compare as bytes) and could change a row behind the mirror.
+/// Trigger enabled ALWAYS, as we install it ('O' tells that somebody disabled and enabled it; 7: each row, before,
+/// insert; 16: update), on our function, whose body is exactly ours; on every partition too, where it can be disabled
+/// alone; and nowhere a trigger that fires after it (3: each row, before; 20: insert, update; names compare as bytes)
+/// and could change a row behind the mirror. Asks the catalog's own tables only: `pg_partition_tree` would wait for
+/// whoever has locked a partition.
 fn installed(mirror: &Mirror, body: &str) -> String {
     let digest: String = Sha256::digest(body.as_bytes())
         .iter()
@@ -191,13 +193,13 @@ fn installed(mirror: &Mirror, body: &str) -> String {
         "SELECT EXISTS ({} AND t.tgenabled = 'A' AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
          AND EXISTS ({function} AND p.oid = t.tgfoid AND p.prosecdef \
          AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}') \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS part WHERE part.isleaf \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS own WHERE own.tgrelid = part.relid \
-         AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled = 'A')) \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS later WHERE later.tgname > t.tgname \
-         AND later.tgtype & 3 = 3 AND later.tgtype & 20 <> 0 AND later.tgenabled <> 'D' \
-         AND (later.tgrelid = t.tgrelid \
-         OR later.tgrelid IN (SELECT part.relid FROM pg_catalog.pg_partition_tree(t.tgrelid) AS part))))",
+         AND NOT EXISTS (WITH RECURSIVE family AS (SELECT t.tgrelid AS relid UNION \
+         SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent = f.relid) \
+         SELECT FROM family AS f WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS own \
+         WHERE own.tgrelid = f.relid AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled = 'A') \
+         OR EXISTS (SELECT FROM pg_catalog.pg_trigger AS later \
+         WHERE later.tgrelid = f.relid AND later.tgname > t.tgname AND later.tgtype & 3 = 3 \
+         AND later.tgtype & 20 <> 0 AND later.tgenabled <> 'D')))",
         trigger_query(mirror),
     )
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod jobs;
+mod orders;
 mod pages;
 
 use testbed::database::{Database, Role};

@@ -525,7 +525,10 @@ async fn a_beginning_that_several_ids_share_is_refused_with_the_candidates() -> 
     match ledger.find_job(&shared).await {
         Err(Error::AmbiguousJob { candidates, .. }) => {
             assert_eq!(candidates.len(), 2);
-            assert!(candidates.iter().any(|c| c.contains(&first.to_string())), "{candidates:?}");
+            assert!(
+                candidates.iter().any(|c| c.contains(&first.to_string())),
+                "{candidates:?}"
+            );
         }
         other => anyhow::bail!("expected the candidates, found {other:?}"),
     }

@@ -8,7 +8,7 @@ use testbed::oracle;
 
 use crate::stages::ground::{
     Outcome, SECONDS, WRONG, applied, ask, before_the_first_batch, database, seconds_at, some_rows_filled,
-    sweeps, tracks,
+    sweeps, tracks, until,
 };
 
 async fn right(database: &Database<'_>) -> Outcome {
@@ -104,6 +104,41 @@ async fn a_partition_that_arrives_full_is_swept_too() -> Outcome {
         500
     );
     assert!(sweeps(&database).await? > 1);
+    embedded.stop().await
+}
+
+/// And after the job is verified: nothing but the list of partitions shows it.
+#[tokio::test]
+async fn a_partition_that_arrives_full_after_verified_is_swept_too() -> Outcome {
+    let database = database().await?;
+    let create = "CREATE TABLE track (id bigint PRIMARY KEY, milliseconds integer NOT NULL, note text NOT NULL DEFAULT '') PARTITION BY RANGE (id);
+        CREATE TABLE track_1 PARTITION OF track FOR VALUES FROM (0) TO (10000);
+        INSERT INTO track SELECT n, 5000, 'x' FROM generate_series(1, 500) AS n";
+    database.execute_as(Role::Owner, create).await?;
+    database.grant_data_privileges(&["track", "track_1"]).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SECONDS).await?;
+    embedded.verified(job).await?;
+    let arrives = "CREATE TABLE track_2 (LIKE track INCLUDING ALL);
+        INSERT INTO track_2 (id, milliseconds, note) SELECT n, 5000, 'arrived' FROM generate_series(10000, 10499) AS n";
+    database.execute_as(Role::Owner, arrives).await?;
+    database.grant_data_privileges(&["track_2"]).await?;
+    database
+        .execute_as(
+            Role::Owner,
+            "ALTER TABLE track ATTACH PARTITION track_2 FOR VALUES FROM (10000) TO (20000)",
+        )
+        .await?;
+    let swept = "SELECT state = 'verified' AND (SELECT max(sweep) FROM sluice.sweep) = 2 FROM sluice.job";
+    until(
+        &database,
+        "the job is verified again",
+        swept,
+        "SELECT state || ' ' || coalesce(reason, '') FROM sluice.job",
+    )
+    .await?;
+    embedded.verified(job).await?;
+    right(&database).await?;
     embedded.stop().await
 }
 

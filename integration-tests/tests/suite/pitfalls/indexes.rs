@@ -109,3 +109,20 @@ async fn an_index_build_that_was_cancelled_leaves_no_invalid_index_behind() -> O
     assert_eq!(ask::<i64>(&database, carried).await?, 1);
     embedded.stop().await
 }
+
+/// It would otherwise wait for that transaction, however long it lasts, and the way back with it.
+#[tokio::test]
+async fn a_rollback_ends_an_index_build_that_is_under_way() -> Outcome {
+    let (database, embedded, job, mut app) = building().await?;
+    let there = format!("SELECT count(*) > 0 FROM ({BUILDING}) AS building (s)");
+    until(
+        &database,
+        "the build waits",
+        &there,
+        "SELECT state || ' ' || coalesce(reason, '') FROM sluice.job",
+    )
+    .await?;
+    embedded.roll_back(job, false).await?;
+    engine::sql::execute_script(&mut app, "COMMIT").await?;
+    embedded.stop().await
+}

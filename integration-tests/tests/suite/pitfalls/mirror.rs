@@ -60,7 +60,8 @@ async fn an_update_of_another_column_hides_no_row_from_the_backfill() -> Outcome
     let job = embedded.submit(&database, &seconds_at(600, 2)).await?;
     some_rows_filled(&database).await?;
     for part in 0..20 {
-        let update = format!("UPDATE track SET note = 'moved' WHERE id % 20 = {part}");
+        // Longer than before: the new version does not fit beside the old one.
+        let update = format!("UPDATE track SET note = repeat('y', 400) WHERE id % 20 = {part}");
         database.execute_as(Role::App, &update).await?;
     }
     applied(

@@ -79,6 +79,45 @@ async fn a_rewrite_while_a_batch_waits_for_its_lock_hides_no_row() -> Outcome {
     embedded.stop().await
 }
 
+/// Trap 15, after the last batch and before anybody re-read what it wrote: no batch is left that could notice.
+#[tokio::test]
+async fn a_rewrite_after_the_last_batch_does_not_stall_the_job() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 300).await?;
+    let (mut embedded, job) = before_the_first_batch(&database, SECONDS).await?;
+    let mut app = database.connect(Role::App).await?;
+    engine::sql::execute_script(&mut app, "BEGIN; UPDATE track SET note = 'held' WHERE id = 300").await?;
+    let mut eyes = Embedded::connect(&database).await?;
+    eyes.start_parts(&[Part::Verifier]);
+    until(
+        &database,
+        "the planner lets batches begin",
+        "SELECT bool_or(go) FROM sluice.throttle",
+        "SELECT 'stopped'",
+    )
+    .await?;
+    eyes.stop().await?;
+    // The last sample lasts some seconds longer: long enough for the batch, and nobody is there to re-read it.
+    engine::sql::execute_script(&mut app, "COMMIT").await?;
+    let state = "SELECT string_agg(state || ' ' || verification, ', ') FROM sluice.chunk";
+    let filled = "SELECT bool_and(state = 'done' AND verification = 'pending') FROM sluice.chunk";
+    until(
+        &database,
+        "the one chunk is filled and not re-read",
+        filled,
+        state,
+    )
+    .await?;
+    database.execute_as(Role::Owner, "VACUUM FULL track").await?;
+    embedded.start_parts(&[Part::Verifier]);
+    embedded.verified(job).await?;
+    assert_eq!(
+        oracle::mismatched(&mut database.superuser().await?, "track", WRONG).await?,
+        0
+    );
+    embedded.stop().await
+}
+
 /// Trap 15, with real VACUUM FULLs at any moment.
 #[tokio::test]
 async fn vacuum_full_in_the_middle_of_a_sweep_hides_no_row() -> Outcome {
@@ -188,5 +227,64 @@ async fn inserts_all_along_are_all_filled() -> Outcome {
         ask::<i64>(&database, &format!("SELECT count(*) FROM track WHERE {WRONG}")).await?,
         0
     );
+    embedded.stop().await
+}
+
+/// Trap 15 once more: under this default every statement of a transaction sees the snapshot of its first one, and a
+/// fingerprint read after the lock would be one from before it.
+#[tokio::test]
+async fn a_database_that_defaults_to_repeatable_read_hides_no_rewrite() -> Outcome {
+    let database = database().await?;
+    let default = format!(
+        "ALTER DATABASE \"{}\" SET default_transaction_isolation = 'repeatable read'",
+        database.name()
+    );
+    engine::sql::execute_script(&mut database.superuser().await?, default).await?;
+    tracks(&database, 4000).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, &seconds_at(1500, 2)).await?;
+    some_rows_filled(&database).await?;
+    database.execute_as(Role::Owner, "VACUUM FULL track").await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
+    embedded.verified(job).await?;
+    assert!(sweeps(&database).await? > 1, "the rewrite went unnoticed");
+    let mut conn = database.superuser().await?;
+    assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
+    embedded.stop().await
+}
+
+/// The verifier meets the change first: nobody fills that chunk again, so it has to say so.
+#[tokio::test]
+async fn a_chunk_that_changed_before_it_was_re_read_begins_a_new_sweep() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 4000).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, &seconds_at(800, 1)).await?;
+    let done = "SELECT EXISTS (SELECT FROM sluice.chunk WHERE state = 'done' AND verification = 'ok')";
+    let chunks = "SELECT string_agg(state || ' ' || verification, ', ') FROM sluice.chunk";
+    until(&database, "a chunk is re-read", done, chunks).await?;
+    let other = "UPDATE sluice.chunk SET fingerprint = 'another', verification = 'pending' WHERE state = 'done' AND verification = 'ok'";
+    engine::sql::execute_script(&mut database.superuser().await?, other).await?;
+    let told = "SELECT EXISTS (SELECT FROM sluice.event WHERE kind = 'chunk.drifted')";
+    until(&database, "the drift is recorded", told, chunks).await?;
+    applied(
+        &embedded,
+        job,
+        Command::Tune(Tune {
+            max_rows_per_second: Some(0),
+            ..Tune::default()
+        }),
+    )
+    .await?;
+    embedded.verified(job).await?;
+    assert!(sweeps(&database).await? > 1);
     embedded.stop().await
 }

@@ -173,3 +173,24 @@ async fn what_cannot_be_done_now_is_refused_with_what_to_do_instead() -> Outcome
     }
     embedded.stop().await
 }
+
+/// Whoever holds the table holds up the work on it, not the planner.
+#[tokio::test]
+async fn a_command_is_answered_while_somebody_has_the_table_to_himself() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 4000).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, &seconds_at(300, 2)).await?;
+    some_rows_filled(&database).await?;
+    let mut owner = database.connect(Role::Owner).await?;
+    engine::sql::execute_script(&mut owner, "BEGIN; LOCK TABLE track IN ACCESS EXCLUSIVE MODE").await?;
+    applied(&embedded, job, Command::Pause).await?;
+    applied(&embedded, job, unlimited()).await?;
+    applied(&embedded, job, Command::Resume).await?;
+    engine::sql::execute_script(&mut owner, "COMMIT").await?;
+    embedded.verified(job).await?;
+    let waited = "SELECT max(extract(epoch FROM applied_at - created_at))::float8 FROM sluice.command";
+    let waited = ask::<f64>(&database, waited).await?;
+    assert!(waited < 5.0, "a command waited {waited} s for its answer");
+    embedded.stop().await
+}

@@ -105,6 +105,7 @@ async fn a_configured_replica_that_was_never_there_stops_the_work_from_the_begin
     let database = Database::new(&server).await?;
     let (embedded, _) = begun(&database, &["standby7"]).await?;
     stopped(&database, "replica_lag of standby7 cannot be read%").await?;
+    nothing_is_written(&database).await?;
     let written = database
         .value::<i64>(Role::App, "SELECT count(*) FROM track WHERE seconds IS NOT NULL")
         .await?;

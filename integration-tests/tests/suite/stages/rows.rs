@@ -136,3 +136,29 @@ async fn a_write_that_cannot_be_mirrored_during_the_backfill_does_not_pass_as_ve
     embedded.verified(job).await?;
     embedded.stop().await
 }
+
+/// Its quarantine names whole rows: they are never told, and a check that reads the table answers for them.
+#[tokio::test]
+async fn without_a_key_a_bad_row_is_not_quoted_and_a_clean_check_resolves_it() -> Outcome {
+    let database = database().await?;
+    let create = "CREATE TABLE reading (id integer, code text, note text);
+        INSERT INTO reading SELECT n, n::text, 'n' FROM generate_series(1, 500) AS n";
+    database.execute_as(Role::Owner, create).await?;
+    database.grant_data_privileges(&["reading"]).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SPEC).await?;
+    embedded.verified(job).await?;
+    database
+        .execute_as(Role::App, "INSERT INTO reading VALUES (900, 'secret', 'n')")
+        .await?;
+    applied(&embedded, job, Command::Verify).await?;
+    let why = held(&embedded, job).await?;
+    assert!(why.contains("22P02") && !why.contains("secret"), "{why}");
+    database
+        .execute_as(Role::App, "DELETE FROM reading WHERE id = 900")
+        .await?;
+    applied(&embedded, job, Command::Verify).await?;
+    embedded.verified(job).await?;
+    assert_eq!(quarantined(&database).await?, "");
+    embedded.stop().await
+}
