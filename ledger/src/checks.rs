@@ -221,7 +221,7 @@ impl Ledger {
                 AND sweep = (SELECT max(n.sweep) FROM sluice.sweep n WHERE n.job = $3 AND n.fill = $4)",
         )
         .bind(chunk.id.0)
-        .bind(error)
+        .bind(&error)
         .bind(chunk.job.0)
         .bind(chunk.fill as i32)
         .execute(&mut *tx)
@@ -230,6 +230,21 @@ impl Ledger {
         if done.rows_affected() != 1 {
             return Ok(false);
         }
+        // Its task fails with it: the planner abandons a sweep by its tasks, and one that is done would keep the chunk
+        // standing there, failed, for ever.
+        sqlx::query(
+            "/* ledger.task_reread_drifted */
+            UPDATE sluice.task
+            SET state = 'failed',
+                error = $2
+            WHERE chunk = $1
+                AND state = 'done'",
+        )
+        .bind(chunk.id.0)
+        .bind(&error)
+        .execute(&mut *tx)
+        .await
+        .map_err(of())?;
         let detail = serde_json::json!({ "chunk": chunk.id, "why": message });
         events::append(&mut tx, Some(chunk.job), actor, "chunk.drifted", &detail).await?;
         tx.commit().await.map_err(of())?;

@@ -113,7 +113,8 @@ pub async fn take(target: &Target, id: JobId, plan: &Plan, by: &str) -> Result<T
 }
 
 /// Whether a fault is the database's and not the spec's.
-fn could_not_ask(faults: &[Fault]) -> bool {
+#[must_use]
+pub fn could_not_ask(faults: &[Fault]) -> bool {
     faults
         .iter()
         .any(|fault| matches!(fault.code, Code::Database | Code::DatabaseRefused))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ledger::jobs::Job;
 use ledger::{Ledger, Plan};
-use planner::spec::{Code, Spec};
+use planner::spec::Spec;
 use planner::submit;
 use proto::JobId;
 use shared::clock::{Clock, SystemClock};
@@ -146,7 +146,7 @@ async fn prepare(place: &Place, spec: &Spec) -> Result<Plan, Error> {
     let prepared = submit::prepare(&mut conn, spec, &place.acknowledged()).await;
     let only_the_spec = prepared
         .as_ref()
-        .is_err_and(|faults| faults.iter().all(|f| f.code != Code::Database));
+        .is_err_and(|faults| !submit::could_not_ask(faults));
     if !only_the_spec {
         let tables = submit::tables_of(&mut conn, spec).await;
         privileges::require(place, &tables).await?;

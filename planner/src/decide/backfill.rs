@@ -127,6 +127,9 @@ impl Next<'_> {
         if machine.swept == Progress::Drifted {
             // Another chunk saw the same change.
             self.effects.push(Effect::CancelOutstanding);
+            if leased == 0 {
+                self.begin_sweep(fill);
+            }
             return;
         }
         machine.drifts += 1;

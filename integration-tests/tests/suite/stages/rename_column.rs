@@ -18,8 +18,7 @@ to = "fax_number"
 
 async fn customers(database: &testbed::database::Database<'_>) -> Outcome {
     let app = database.role(Role::App);
-    let create = format!(
-        "CREATE TABLE line (number varchar(24) COLLATE \"C\" PRIMARY KEY);
+    let create = "CREATE TABLE line (number varchar(24) COLLATE \"C\" PRIMARY KEY);
          INSERT INTO line SELECT n::text FROM generate_series(0, 9) AS n;
          CREATE TABLE customer (
              id bigint PRIMARY KEY,
@@ -35,9 +34,8 @@ async fn customers(database: &testbed::database::Database<'_>) -> Outcome {
          COMMENT ON COLUMN customer.fax IS 'It''s a number';
          COMMENT ON INDEX fax_plain IS 'plain';
          ALTER TABLE customer ALTER COLUMN fax SET STATISTICS 250;
-         INSERT INTO customer SELECT n, (n % 10)::text, repeat('x', 200) FROM generate_series(1, 2000) AS n;"
-    );
-    database.execute_as(Role::Owner, &create).await?;
+         INSERT INTO customer SELECT n, (n % 10)::text, repeat('x', 200) FROM generate_series(1, 2000) AS n;";
+    database.execute_as(Role::Owner, create).await?;
     database.grant_data_privileges(&["customer"]).await?;
     database
         .execute_as(
