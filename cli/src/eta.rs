@@ -1,6 +1,6 @@
 //! When will it be done? A range, because a single number is always wrong.
 //!
-//! Two rates are measured: over the last [`WINDOW`] and over everything that was seen. The truth has so far lain between
+//! Two rates are measured: over the last `WINDOW` and over everything that was seen. The truth has so far lain between
 //! them, with some air; a pace that changes (a throttle, a colder part of the table) widens the range by itself.
 
 use std::collections::VecDeque;
@@ -53,7 +53,7 @@ impl Track {
         self.looks.push_back(look);
     }
 
-    /// Units a second over the last [`WINDOW`]; None before anything can be said.
+    /// Units a second over the last `WINDOW`; None before anything can be said.
     #[must_use]
     pub fn recent_rate(&self) -> Option<f64> {
         let last = self.looks.back()?;

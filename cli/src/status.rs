@@ -1,8 +1,8 @@
 //! What people and programs see of a job: where it is, why it waits and for what, what moves and how fast, and
 //! every row that needs somebody's eyes.
 //!
-//! [`model`] is the stable object behind `--json`; [`read`] fills it from ledger rows; [`text`] writes it for people;
-//! [`keys`] asks the table itself which rows a failed range holds, because an operator knows keys, not blocks.
+//! `model` is the stable object behind `--json`; `read` fills it from ledger rows; `text` writes it for people;
+//! `keys` asks the table itself which rows a failed range holds, because an operator knows keys, not blocks.
 
 mod keys;
 mod list;

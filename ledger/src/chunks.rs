@@ -1,7 +1,7 @@
 //! Chunks: ranges of blocks of a leaf, and the cursor that advances with the rows.
 //!
 //! The race that matters, step by step: worker A stalls in mid-batch; its lease lapses; worker B ends
-//! A's backend, claims, and [`move_fence`] writes B's (attempt, lease) into the cursor. If A's backend was not reached and wakes
+//! A's backend, claims, and `move_fence` writes B's (attempt, lease) into the cursor. If A's backend was not reached and wakes
 //! up, its batch ends in [`advance`], whose WHERE names A's fence: no row is hit, A rolls back, its rows with it. If A
 //! had already updated the cursor row and stalls before COMMIT, B's claim waits for that row's lock; A commits (its
 //! rows and its cursor together: a batch well done, which B continues from) or is ended (both are gone).

@@ -235,10 +235,15 @@ impl Error {
     }
 }
 
+/// In a transaction, because the route may be pooled.
 async fn user_of(pool: &PgPool) -> Result<String, LedgerError> {
+    let mut tx = pool
+        .begin()
+        .await
+        .map_err(LedgerError::of("ledger.current_user"))?;
     sqlx::query_scalar("/* ledger.current_user */ SELECT current_user::text")
         .persistent(false)
-        .fetch_one(pool)
+        .fetch_one(&mut *tx)
         .await
         .map_err(LedgerError::of("ledger.current_user"))
 }

@@ -15,7 +15,7 @@ use proto::{Envelope, JobId, Message, MessageId, Unreadable, VERSION};
 use shared::bus::{Bus, Queue, Settlement};
 use shared::clock::Clock;
 use shared::service::Shutdown;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::compile::{self, Acknowledged};
 use crate::decide::Machine;
@@ -38,6 +38,13 @@ pub async fn prepare(
     spec: &Spec,
     acknowledged: &Acknowledged,
 ) -> Result<Plan, Vec<Fault>> {
+    // One transaction, because the route may be pooled: outside of one, each statement may meet another server
+    // between its two round trips. It only reads, and ends here whatever comes of it.
+    let mut tx = match conn.begin().await {
+        Ok(tx) => tx,
+        Err(error) => return Err(vec![spec.fault(0, "table", Code::Database, error.to_string())]),
+    };
+    let conn: &mut PgConnection = &mut tx;
     if let Ok(identity) = engine::postgres::identity::read(conn).await
         && let Err(why) = identity.suitable()
     {

@@ -4,6 +4,7 @@
 //! count as they will when the work runs. Batches name the leaf partitions themselves, so the data role needs its
 //! privileges on each of them: a grant on the root does not reach there.
 
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use super::catalog;
@@ -47,6 +48,10 @@ pub async fn missing(
     role: Role,
     tables: &[TableName],
 ) -> Result<Vec<MissingPrivilege>, Error> {
+    let begun = conn.begin().await;
+    // The data role's route may be pooled.
+    let mut tx = begun.map_err(Error::query("ask for privileges"))?;
+    let conn: &mut PgConnection = &mut tx;
     let user = sql::scalar::<String>("/* sluice:engine.who */ SELECT current_user::text")
         .fetch_one(&mut *conn)
         .await
@@ -217,15 +222,19 @@ async fn schema_exists(conn: &mut PgConnection) -> Result<bool, Error> {
 async fn keep_missing(conn: &mut PgConnection, needs: &mut Vec<Need>) -> Result<(), Error> {
     let mut kept = Vec::new();
     for need in needs.drain(..) {
+        let failed = || Error::query(format!("ask for {}", need.what));
+        // A question that the server refuses must not end the transaction of the others.
+        let mut savepoint = conn.begin().await.map_err(failed())?;
         let asked =
             sql::scalar::<Option<bool>>(format!("/* sluice:engine.privilege */ SELECT {}", need.holds))
-                .fetch_one(&mut *conn)
+                .fetch_one(&mut *savepoint)
                 .await;
+        savepoint.rollback().await.map_err(failed())?;
         let holds = match asked {
             Ok(holds) => holds.unwrap_or(false),
             // No USAGE on the schema: the table cannot even be named, so the privilege is of no use.
             Err(e) if super::error::classify(&e) == super::error::Class::Permission => false,
-            Err(e) => return Err(Error::query(format!("ask for {}", need.what))(e)),
+            Err(e) => return Err(failed()(e)),
         };
         if !holds {
             kept.push(need);

@@ -8,6 +8,7 @@
 mod broker;
 mod crashes;
 mod messages;
+mod pooled;
 mod processes;
 mod scale;
 

@@ -10,7 +10,7 @@ use engine::postgres::catalog::{self, ResolveError};
 use engine::postgres::expression::{self, ColumnWanted};
 use engine::sql;
 use ledger::plan::Plan;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use super::input::{Acknowledged, Checked, Expressions, Side};
 use super::{names, types};
@@ -95,7 +95,11 @@ struct Asked {
     faults: Vec<Fault>,
 }
 
+/// In one transaction: the route may be pooled. What may fail on the way is asked under a savepoint of its own.
 async fn ask(conn: &mut PgConnection, spec: &Spec) -> Result<Asked, Fault> {
+    let begun = conn.begin().await;
+    let mut tx = begun.map_err(|error| spec.fault(0, "table", Code::Database, error.to_string()))?;
+    let conn: &mut PgConnection = &mut tx;
     let mut faults = Vec::new();
     let mut tables: Vec<TableName> = Vec::new();
     for (index, declared) in spec.changes.iter().enumerate() {
@@ -191,10 +195,7 @@ impl Asked {
         (spec, index): (&Spec, usize),
         change: &AddColumn,
     ) -> Result<bool, Fault> {
-        let asked: Result<Option<bool>, sqlx::Error> = sql::scalar(CONSTRAINED)
-            .bind(&change.type_name)
-            .fetch_optional(&mut *conn)
-            .await;
+        let asked = is_constrained(conn, &change.type_name).await;
         let is_constrained = match asked {
             Ok(answer) => answer,
             // What the server cannot even read as a type, the next question puts into better words.
@@ -251,6 +252,17 @@ impl Asked {
             }
         }
     }
+}
+
+/// Under a savepoint, because the server raises an error for what it cannot read as a type.
+async fn is_constrained(conn: &mut PgConnection, type_name: &str) -> Result<Option<bool>, sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    let asked = sql::scalar(CONSTRAINED)
+        .bind(type_name)
+        .fetch_optional(&mut *tx)
+        .await;
+    tx.rollback().await?;
+    asked
 }
 
 /// A domain, or one over a domain, that refuses some values.

@@ -3,6 +3,7 @@
 //! The server's own rules apply: unquoted names fold to lower case, unqualified ones are searched for along the
 //! search path. Who mistyped is told what was probably meant.
 
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use crate::catalog::TableName;
@@ -68,6 +69,16 @@ fn or_similar(similar: &[String], search_path: &[String]) -> String {
 /// # Errors
 /// [`ResolveError`], worded for the author of a spec.
 pub async fn resolve(conn: &mut PgConnection, text: &str) -> Result<TableName, ResolveError> {
+    // A transaction, because the route may be pooled; within one of the caller's a savepoint, because a name that the
+    // server refuses must not end it.
+    let failed = |e| ResolveError::Database(Error::query(format!("look for table {text:?}"))(e));
+    let mut tx = conn.begin().await.map_err(failed)?;
+    let resolved = look(&mut tx, text).await;
+    tx.rollback().await.map_err(failed)?;
+    resolved
+}
+
+async fn look(conn: &mut PgConnection, text: &str) -> Result<TableName, ResolveError> {
     let parts = parts(&mut *conn, text).await?;
     // Quoted again, the name goes through the server's own search, without its folding a second time.
     let quoted: Result<Vec<_>, _> = parts.iter().map(|p| ident::quote(p)).collect();
@@ -82,8 +93,12 @@ pub async fn resolve(conn: &mut PgConnection, text: &str) -> Result<TableName, R
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
         WHERE c.oid = to_regclass($1)";
     let failed = |e| ResolveError::Database(Error::query(format!("look for table {text:?}"))(e));
-    let asked: Result<Option<(String, String, String)>, _> =
-        sql::query_as(SQL).bind(quoted).fetch_optional(&mut *conn).await;
+    let mut savepoint = conn.begin().await.map_err(failed)?;
+    let asked: Result<Option<(String, String, String)>, _> = sql::query_as(SQL)
+        .bind(quoted)
+        .fetch_optional(&mut *savepoint)
+        .await;
+    savepoint.rollback().await.map_err(failed)?;
     let found = match asked {
         Ok(Some(found)) => Some(found),
         Ok(None) => hidden(conn, &parts).await.map_err(failed)?,

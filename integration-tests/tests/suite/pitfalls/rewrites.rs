@@ -71,6 +71,12 @@ async fn a_rewrite_while_a_batch_waits_for_its_lock_hides_no_row() -> Outcome {
     embedded.verified(job).await?;
     let mut conn = database.superuser().await?;
     assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
+    let by_old_places = "SELECT sum(k.rows_changed)::bigint FROM sluice.chunk_cursor AS k JOIN sluice.chunk AS c ON c.id = k.chunk WHERE c.sweep = 1";
+    assert_eq!(
+        ask::<i64>(&database, by_old_places).await?,
+        0,
+        "the batch wrote by blocks of a file that is gone"
+    );
     assert_eq!(
         sweeps(&database).await?,
         2,

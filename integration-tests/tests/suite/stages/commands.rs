@@ -10,7 +10,7 @@ use testbed::oracle;
 
 use super::ground::{
     CHANGED, Outcome, WRONG, after_the_last_answer, applied, ask, database, refused, seconds_at,
-    some_rows_filled, tracks,
+    some_rows_filled, tracks, until,
 };
 
 fn unlimited() -> Command {
@@ -184,6 +184,12 @@ async fn a_command_is_answered_while_somebody_has_the_table_to_himself() -> Outc
     some_rows_filled(&database).await?;
     let mut owner = database.connect(Role::Owner).await?;
     engine::sql::execute_script(&mut owner, "BEGIN; LOCK TABLE track IN ACCESS EXCLUSIVE MODE").await?;
+    // Long enough for the planner to look at the table again.
+    let locked: String = ask(&database, "SELECT clock_timestamp()::text").await?;
+    let beats =
+        format!("SELECT max(beat_at) > '{locked}'::timestamptz + interval '4 seconds' FROM sluice.throttle");
+    let beat = "SELECT max(beat_at)::text FROM sluice.throttle";
+    until(&database, "the planner beats on", &beats, beat).await?;
     applied(&embedded, job, Command::Pause).await?;
     applied(&embedded, job, unlimited()).await?;
     applied(&embedded, job, Command::Resume).await?;
