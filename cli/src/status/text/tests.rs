@@ -1,3 +1,5 @@
+//! What a person reads of a job, from made-up rows.
+
 use ledger::plan::Phase;
 use ledger::status::StageRow;
 use ledger::{Stage, StageStatus};

@@ -1,3 +1,5 @@
+//! Lag from made-up positions and times; no server.
+
 use super::*;
 
 const fn seconds(n: u64) -> Duration {

@@ -1,3 +1,5 @@
+//! The compiled text; what it does to rows is tested on a server.
+
 use super::*;
 
 fn mirror(pairs: Vec<Pair>) -> Mirror {

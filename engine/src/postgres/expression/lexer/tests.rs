@@ -1,3 +1,5 @@
+//! What passes for one expression, and what does not.
+
 use proptest::prelude::*;
 
 use super::*;
