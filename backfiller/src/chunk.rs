@@ -13,16 +13,15 @@ mod size;
 
 use std::time::Duration;
 
-use ledger::hold::Held;
-use ledger::tasks::{Claim, Claimed, Failure, FailureClass};
+use ledger::role::site::{InHand, Site};
+use ledger::tasks::{Claim, Failure, FailureClass};
 use proto::TaskId;
 use proto::message::{ChunkTask, TaskOutcome};
+use shared::service::chain;
 use tokio_util::sync::CancellationToken;
 
 use crate::conclude::Handled;
-use crate::site::{InHand, Site};
 use crate::takeover::{self, Predecessor};
-use crate::words::chain;
 
 /// How a worker's time with a chunk ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,21 +72,13 @@ pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToke
 
 /// None: there is nothing to do for this message.
 async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Error> {
-    let ledger = &site.target.ledger;
-    if let Some(lapsed) = ledger.lapsed_lease(task).await?
+    if let Some(lapsed) = site.target.ledger.lapsed_lease(task).await?
         && takeover::end_batches(site, lapsed).await? == Predecessor::StillThere
     {
         // The fence keeps the two apart; it only means waiting for the old one's locks.
         tracing::warn!(%task, lease = %lapsed, "the backend of a lapsed lease was told to end and is still there");
     }
-    let sent = site.clock.monotonic();
-    match ledger.claim(task, &site.worker).await? {
-        Claimed::Ours(claim) => Ok(Some(InHand {
-            claim,
-            lease: Held::begin(ledger, claim, sent, &site.clock),
-        })),
-        Claimed::NothingToDo | Claimed::Busy => Ok(None),
-    }
+    Ok(site.claim(task).await?)
 }
 
 /// Writes the end into the ledger and says what to tell.

@@ -4,18 +4,16 @@
 //! that a task exists, claims the task's row in the ledger, does what the plan says, writes what came of it, and
 //! only then tells the bus. Any number of them may run; killing one at any moment loses nothing but time.
 //!
-//! Reading order: `worker` is the loop, `intake` and `conclude` its two ends; `site` is what
+//! Reading order: `worker` is the loop between [`ledger::role::intake`] and `conclude`; [`ledger::role::site`] is what
 //! every handler holds; `takeover` ends what a vanished predecessor left running; `chunk` and its parts are
 //! the rows, `stage` and its parts the DDL.
 
-mod beat;
+mod busy;
 mod chunk;
 mod conclude;
 mod crash;
-mod error;
-mod intake;
+mod rest;
 mod serve;
-mod site;
 mod stage;
 mod takeover;
 mod words;
@@ -29,8 +27,9 @@ use shared::bus::Bus;
 use shared::clock::Clock;
 use shared::service::Shutdown;
 
-pub use error::Error;
-pub use serve::{Error as ServeError, serve};
+pub use ledger::role::Error;
+pub use ledger::role::serve::Error as ServeError;
+pub use serve::serve;
 
 /// What a backfiller is started with.
 #[derive(Clone, Debug)]

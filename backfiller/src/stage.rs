@@ -17,16 +17,16 @@ mod watched;
 use std::time::Duration;
 
 use engine::postgres::error::Class;
-use ledger::hold::Held;
 use ledger::plan::{Phase, Plan, Step, StepMode};
-use ledger::tasks::{Claimed, Failure, FailureClass, Work};
+use ledger::role::site::{InHand, Site};
+use ledger::tasks::{Failure, FailureClass, Work};
 use proto::message::TaskOutcome;
 use proto::{Envelope, TaskId};
 use shared::bus::Settlement;
+use shared::service::chain;
 
-use crate::site::{InHand, Site};
 use crate::takeover::{self, Predecessor};
-use crate::words::{chain, words};
+use crate::words::words;
 
 /// A message whose ledger cannot be reached comes again after this.
 const LATER: Duration = Duration::from_secs(5);
@@ -81,14 +81,10 @@ async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Er
         tracing::warn!(%task, "the backend of the last attempt cannot be ended; the step is not repeated until it is gone");
         return Ok(None);
     }
-    let sent = site.clock.monotonic();
-    let Claimed::Ours(claim) = ledger.claim(task, &site.worker).await? else {
+    let Some(in_hand) = site.claim(task).await? else {
         return Ok(None);
     };
-    let in_hand = InHand {
-        lease: Held::begin(ledger, claim, sent, &site.clock),
-        claim,
-    };
+    let claim = in_hand.claim;
     if claim.took_over.is_some() && claim.took_over != lapsed {
         // Somebody had it for a moment in between, and nobody has looked at *that* backend.
         ledger

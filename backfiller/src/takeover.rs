@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use engine::postgres::session::{self, Backend, Terminated};
 use ledger::chunks::batch_mark;
+use ledger::role::site::Site;
 use proto::{LeaseId, TaskId};
 use sqlx::PgPool;
-
-use crate::site::Site;
 
 const POLL: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(10);

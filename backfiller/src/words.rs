@@ -1,4 +1,4 @@
-//! What a person reads of an error: the whole chain of causes, and never a row value.
+//! What a person reads of a database's error: never a row value.
 
 use engine::postgres::error::Class;
 
@@ -28,16 +28,4 @@ pub(crate) fn words(class: Class, error: &sqlx::Error) -> String {
         Some(constraint) => format!("{condition} (constraint {constraint:?})"),
         None => condition.to_owned(),
     }
-}
-
-/// An error with its sources, on one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

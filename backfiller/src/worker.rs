@@ -10,16 +10,17 @@
 //! What would break it: work inside a branch of the `select!`. A slow database would then keep the process from
 //! hearing that it should stop.
 
-use std::sync::Arc;
-
-use proto::Message;
+use ledger::role::beat;
+use ledger::role::intake::{self, Inbound};
+use ledger::role::site;
+use proto::{Message, TargetName};
+use shared::bus::Queue;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::busy::Busy;
 use crate::conclude::{Handled, conclude, publish, settle};
-use crate::intake::{self, Inbound};
-use crate::site::Site;
-use crate::{Context, Error, beat, chunk, stage};
+use crate::{Context, Error, chunk, stage};
 
 enum Event {
     /// A message.
@@ -34,14 +35,25 @@ enum Event {
 
 /// See [`crate::start`].
 pub(crate) async fn run(context: Context) -> Result<(), Error> {
-    let busy = Arc::default();
-    let sites: Vec<Arc<Site>> = context
-        .targets
-        .iter()
-        .map(|target| Site::new(&context, target.clone(), Arc::clone(&busy)))
-        .collect();
-    let mut inbox = intake::open(&sites, context.slots).await?;
-    let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, context.slots)));
+    let busy = Busy::default();
+    let sites = site::all(
+        &context.targets,
+        &context.name,
+        &context.bus,
+        &context.clock,
+        &context.shutdown,
+    );
+    // One DDL task at a time a target: two would only wait for each other's locks.
+    let queues = |target: TargetName| {
+        [
+            (Queue::Stage(target.clone()), 1),
+            (Queue::Chunk(target), context.slots.max(1)),
+        ]
+    };
+    let mut inbox = intake::open(&sites, queues).await?;
+    let (slots, counted) = (context.slots, busy.clone());
+    let detail = move || serde_json::json!({ "slots": slots, "busy": counted.count() });
+    let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, "backfiller", detail)));
     tracing::info!(worker = %context.name, slots = context.slots, targets = context.targets.len(), "backfiller is ready");
     let mut work = JoinSet::new();
     let mut drained = false;
@@ -56,7 +68,7 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
             // Dropped unsettled, it goes back to the queue.
             Event::Arrived(_) if context.shutdown.stopping.is_cancelled() => {}
             Event::Arrived(inbound) => {
-                work.spawn(handle(*inbound));
+                work.spawn(handle(*inbound, busy.clone()));
             }
             Event::Drained => drained = true,
             Event::Ended(Ok(())) => {}
@@ -73,14 +85,9 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
     }
 }
 
-async fn handle(Inbound { site, delivery }: Inbound) {
-    let message = match &delivery.content {
-        Err(unreadable) => Err(unreadable.to_string()),
-        Ok(envelope) => match site.misdirected(envelope) {
-            Some(reason) => Err(reason),
-            None => Ok(envelope.message.clone()),
-        },
-    };
+async fn handle(inbound: Inbound, busy: Busy) {
+    let message = inbound.message();
+    let Inbound { site, delivery } = inbound;
     match message {
         Err(reason) => conclude(&site, delivery, Handled::park(reason)).await,
         Ok(Message::StageTask(task)) => {
@@ -88,14 +95,14 @@ async fn handle(Inbound { site, delivery }: Inbound) {
             // Once the lease is in the ledger: long DDL outlives the broker's acknowledgement timeout.
             settle(delivery, admitted.settlement).await;
             if let Some(in_hand) = admitted.in_hand {
-                let _busy = site.busy();
+                let _busy = busy.one_more();
                 if let Some(event) = stage::run(&site, in_hand).await {
                     publish(&site, &event).await;
                 }
             }
         }
         Ok(Message::ChunkTask(task)) => {
-            let busy = site.busy();
+            let busy = busy.one_more();
             let handled = chunk::run(&site, task, &delivery.session).await;
             drop(busy);
             conclude(&site, delivery, handled).await;

@@ -14,6 +14,10 @@ pub enum Generated {
     AddColumnNullable,
     /// `CREATE FUNCTION` and `CREATE TRIGGER` in one transaction.
     InstallMirror,
+    /// `LOCK TABLE`, then `CREATE OR REPLACE` of function and trigger, in one transaction.
+    SwapMirror,
+    /// `RENAME COLUMN` with the function that mirrors under the other name, in one transaction.
+    HideColumn,
     /// `DROP TRIGGER` and `DROP FUNCTION` in one transaction, with the carried constraints dropped before.
     RemoveMirror,
     /// `ADD CONSTRAINT ... CHECK (...) NOT VALID`.
@@ -47,6 +51,11 @@ pub fn label(statement: Generated) -> Label {
             lock: Some(Lock::ShareRowExclusiveLock),
             ..short("blocks writes for an instant; reads go on")
         },
+        Generated::SwapMirror => Label {
+            lock: Some(Lock::ShareRowExclusiveLock),
+            ..short("waits for writers with the old function, blocks writes for an instant; reads go on")
+        },
+        Generated::HideColumn => short("a catalog change: the column is renamed, no row is touched"),
         Generated::RemoveMirror => short("catalog only; DROP TRIGGER locks out everybody for an instant"),
         Generated::AddCheckNotValid => short("NOT VALID: existing rows are not read"),
         Generated::AddForeignKeyNotValid => Label {
@@ -112,6 +121,8 @@ mod tests {
     const ALL: &[Generated] = &[
         Generated::AddColumnNullable,
         Generated::InstallMirror,
+        Generated::SwapMirror,
+        Generated::HideColumn,
         Generated::RemoveMirror,
         Generated::AddCheckNotValid,
         Generated::AddForeignKeyNotValid,

@@ -7,8 +7,8 @@ use shared::settings::TelemetrySettings;
 use shared::telemetry;
 
 use crate::commands::{
-    abort, approve, pause, plan, repair, report, resume, rollback, run as run_command, services, status,
-    submit, tune, verify, wait,
+    abort, approve, demo, flip, pause, plan, repair, report, resume, rollback, run as run_command, services,
+    status, submit, tune, verify, wait,
 };
 use crate::error::Error;
 
@@ -30,6 +30,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show a migration of a table of its own under traffic, and one that is taken back; leaves nothing behind.
+    Demo(demo::DemoArgs),
     /// Show every statement a spec leads to, forward and back, with its risk; touches nothing.
     Plan(plan::PlanArgs),
     /// Carry a spec out with planner, workers and verifier in this process; run again to continue.
@@ -40,13 +42,15 @@ enum Command {
     Status(status::StatusArgs),
     /// Open a gate that a job waits at.
     Approve(approve::ApproveArgs),
+    /// Move the flags by hand: the next step now, a step back, or stay.
+    Flip(flip::FlipArgs),
     /// Stop a job's writes; mirroring goes on.
     Pause(pause::PauseArgs),
     /// Let a paused or held job go on.
     Resume(resume::ResumeArgs),
     /// Give a job up; nothing is torn down.
     Abort(abort::AbortArgs),
-    /// Take a job back.
+    /// Take a job back: flags to 0 %, hidden columns shown again, triggers away.
     Rollback(rollback::RollbackArgs),
     /// Change a running job's budget.
     Tune(tune::TuneArgs),
@@ -79,11 +83,13 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         quiet_logs(args.verbose)?;
     }
     let outcome = match &args.command {
+        Command::Demo(args) => Box::pin(demo::run(args)).await,
         Command::Plan(args) => plan::run(args).await,
         Command::Run(args) => Box::pin(run_command::run(args)).await,
         Command::Submit(args) => submit::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Approve(args) => approve::run(args).await,
+        Command::Flip(args) => flip::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Abort(args) => abort::run(args).await,
@@ -132,17 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_the_foundation_is_there() {
+    fn every_command_is_there() {
         let names: Vec<String> = Args::command()
             .get_subcommands()
             .map(|c| c.get_name().to_owned())
             .collect();
         for name in [
+            "demo",
             "plan",
             "run",
             "submit",
             "status",
             "approve",
+            "flip",
             "pause",
             "resume",
             "abort",

@@ -2,6 +2,8 @@
 
 pub mod abort;
 pub mod approve;
+pub mod demo;
+pub mod flip;
 pub mod pause;
 pub mod plan;
 pub mod repair;

@@ -11,7 +11,7 @@ use shared::clock::Clock;
 use shared::service::{Shutdown, stop_on_signals};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::embedded::{self, Embedded, Roles};
+use crate::embedded::{self, Embedded, Roles, Scope};
 use crate::error::{Error, Outcome};
 use crate::follow::{Driver, End, Follow};
 use crate::order::{Work, say};
@@ -60,20 +60,26 @@ pub async fn command(drive: &Drive<'_>, id: CommandId, work: Work) -> Result<Out
     let (shutdown, _listening) = interruptible(drive.place, &drive.clock)?;
     let plan = Arc::new(drive.ledger.plan(&drive.job.plan_hash).await?);
     let target = embedded::connect(drive.place, &drive.clock).await?;
-    let roles = if work == Work::Answer {
-        Roles::PlannerOnly
-    } else {
-        Roles::All
+    let scope = Scope {
+        roles: if work == Work::Answer {
+            Roles::PlannerOnly
+        } else {
+            Roles::All
+        },
+        until: work.until(&drive.job),
     };
-    let mut embedded = Embedded::start(drive.place, target, roles, drive.clock.clone(), shutdown.clone());
+    let mut embedded = Embedded::start(drive.place, target, scope, drive.clock.clone(), shutdown.clone());
     let answer = answered(drive, id, &mut embedded, &shutdown).await;
     let said = answer.as_ref().ok().and_then(|answer| answer.as_ref()).map(say);
-    let (Some(Outcome::Done), Work::Until(goal)) = (said, work) else {
+    let (Some(Outcome::Done), Some(goal)) = (said, work.goal()) else {
         embedded.stop(drain_budget(drive.place)).await;
         answer?;
         return Ok(said.unwrap_or_else(unanswered));
     };
-    let follow = following(drive, plan, &shutdown, None);
+    let follow = Follow {
+        until: scope.until,
+        ..following(drive, plan, &shutdown)
+    };
     let mut driver = Driver::Ours(Box::new(embedded));
     let mut progress = Progress::new();
     let end = follow.run(&mut driver, &mut progress).await;
@@ -89,19 +95,16 @@ fn unanswered() -> Outcome {
     Outcome::Waiting
 }
 
-pub(crate) fn following<'a>(
-    drive: &'a Drive<'_>,
-    plan: Arc<Plan>,
-    shutdown: &Shutdown,
-    approver: Option<String>,
-) -> Follow<'a> {
+/// Follows the drive's job to the end of its plan; gates are waited at.
+pub(crate) fn following<'a>(drive: &'a Drive<'_>, plan: Arc<Plan>, shutdown: &Shutdown) -> Follow<'a> {
     Follow {
         ledger: drive.ledger,
         job: drive.job.id,
         plan,
         clock: drive.clock.clone(),
         shutdown: shutdown.clone(),
-        approver,
+        approver: None,
+        until: None,
     }
 }
 

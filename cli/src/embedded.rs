@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::Target;
 use ledger::target::{Missing, Presence};
+use ledger::{JobState, Target};
 use proto::WorkerName;
 use shared::bus::Bus;
 use shared::bus::local::LocalBus;
@@ -32,6 +32,15 @@ pub enum Roles {
     All,
     /// The planner alone: enough to answer a command that asks for no work.
     PlannerOnly,
+}
+
+/// What this process does for the jobs of its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Which roles run.
+    pub roles: Roles,
+    /// The state beyond which no job is driven; None: to the end of its plan.
+    pub until: Option<JobState>,
 }
 
 /// The roles of this process.
@@ -76,7 +85,7 @@ impl Embedded {
     pub fn start(
         place: &Place,
         target: Target,
-        roles: Roles,
+        scope: Scope,
         clock: Arc<dyn Clock>,
         shutdown: Shutdown,
     ) -> Self {
@@ -88,15 +97,15 @@ impl Embedded {
             shutdown,
             running: JoinSet::new(),
         };
-        embedded.start_planner(place);
-        if roles == Roles::All {
+        embedded.start_planner(place, scope.until);
+        if scope.roles == Roles::All {
             embedded.start_backfiller();
             embedded.start_verifier(place);
         }
         embedded
     }
 
-    fn start_planner(&mut self, place: &Place) {
+    fn start_planner(&mut self, place: &Place, until: Option<JobState>) {
         let context = planner::Context {
             targets: vec![(self.target.clone(), place.acknowledged())],
             bus: self.bus.clone(),
@@ -104,6 +113,7 @@ impl Embedded {
             shutdown: self.shutdown.clone(),
             name: process_name(),
             tick: TICK,
+            until,
         };
         self.running
             .spawn(async move { ("planner", planner::start(context).await.map_err(Into::into)) });

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use engine::postgres::session::ConnectError;
 use planner::spec::Fault;
+pub use shared::service::chain;
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub enum Error {
     /// We will not; the text says why and what to do.
     #[error("{0}")]
     Refused(String),
+    /// There is a ledger, and the role may not use it; the text says what to do.
+    #[error("{0}")]
+    Locked(String),
     /// The spec cannot be used.
     #[error("{}", faults(.0))]
     Spec(Vec<Fault>),
@@ -114,6 +118,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Settings(_) => ExitCode::from(2),
             Self::Refused(_)
+            | Self::Locked(_)
             | Self::Spec(_)
             | Self::Connect(_)
             | Self::Ledger(_)
@@ -127,22 +132,6 @@ impl Error {
             | Self::Process { .. } => ExitCode::from(1),
         }
     }
-}
-
-/// An error with its causes, in one line where the causes are. A cause that repeats what was said is left out.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn faults(faults: &[Fault]) -> String {

@@ -3,12 +3,19 @@
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
+use engine::postgres::triggers::Authority;
 use jiff::Timestamp;
 use ledger::jobs::Job;
-use ledger::plan::{Budget, Fill, FilledColumn, Phase, PlannedTable, Risk, RiskLevel, Step, StepMode};
+use ledger::plan::{
+    Budget, Contract, Fill, FilledColumn, Flip, Gate, Phase, PlannedTable, Risk, RiskLevel, Sides, Step,
+    StepMode,
+};
 use ledger::{JobState, Plan};
+use planner::decide::Machine;
 use proto::{JobId, PlanHash, TargetName};
-use serde_json::{Value, json};
+use serde_json::json;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub(crate) fn table() -> TableName {
     TableName {
@@ -29,6 +36,8 @@ fn step(id: u32, phase: Phase, title: &str) -> Step {
         cleanup: Vec::new(),
         undoes: None,
         not_ours: None,
+        holds_until: None,
+        authority: None,
         risk: Risk {
             lock: Some("AccessExclusiveLock".to_owned()),
             rewrites: false,
@@ -56,8 +65,12 @@ pub(crate) fn plan() -> Plan {
         steps: vec![
             step(0, Phase::Expand, "add column track.seconds"),
             step(1, Phase::Expand, "install the mirror on track"),
-            step(2, Phase::Rollback, "remove the mirror from track"),
-            step(3, Phase::Discard, "drop column track.seconds"),
+            step(2, Phase::Lead, "the new side of track becomes the authority"),
+            step(3, Phase::Hide, "soft drop: hide track.milliseconds"),
+            step(4, Phase::Drop, "drop track.milliseconds"),
+            step(5, Phase::Unhide, "bring back track.milliseconds"),
+            step(6, Phase::Rollback, "remove the mirror from track"),
+            step(7, Phase::Discard, "drop column track.seconds"),
         ],
         fills: vec![Fill {
             id: 0,
@@ -65,6 +78,7 @@ pub(crate) fn plan() -> Plan {
             alias: "\"track\"".to_owned(),
             set: String::new(),
             wrong: String::new(),
+            unrelated: String::new(),
             key: String::new(),
             columns: vec![FilledColumn {
                 column: "seconds".to_owned(),
@@ -73,14 +87,61 @@ pub(crate) fn plan() -> Plan {
             }],
         }],
         notices: Vec::new(),
-        gates: Vec::new(),
+        gates: vec![Gate {
+            name: "contract".to_owned(),
+            before: Phase::Hide,
+            reasons: vec!["it ends in the drop of public.track.milliseconds".to_owned()],
+        }],
         budget: Budget {
             max_parallel: 2,
             max_rows_per_second: None,
             max_replica_lag: Duration::from_secs(5),
             target_batch: Duration::from_millis(250),
         },
-        last_state: JobState::Verified,
+        flip: Some(Flip {
+            flag: "track.seconds".to_owned(),
+            steps: vec![5, 100],
+            soak: HOUR,
+            cache: Duration::from_secs(30),
+            sides: Sides::ReadsAndWrites,
+            counted: Vec::new(),
+        }),
+        contract: Some(Contract {
+            soak: HOUR,
+            drops: vec!["public.track.milliseconds".to_owned()],
+        }),
+        watch: HOUR,
+        last_state: JobState::Done,
+    }
+}
+
+/// A plan whose mirror has to stay: it has nothing to drop.
+pub(crate) fn plan_that_stays() -> Plan {
+    let mut plan = Plan {
+        contract: None,
+        gates: Vec::new(),
+        last_state: JobState::Flipped,
+        ..plan()
+    };
+    plan.steps
+        .retain(|s| !matches!(s.phase, Phase::Hide | Phase::Drop | Phase::Unhide));
+    plan
+}
+
+/// A gate that a plan with raw SQL has.
+pub(crate) fn expand_gate() -> Gate {
+    Gate {
+        name: "expand".to_owned(),
+        before: Phase::Expand,
+        reasons: vec!["raw SQL".to_owned()],
+    }
+}
+
+/// What the planner remembers of a job.
+pub(crate) fn machine(state: JobState) -> Machine {
+    Machine {
+        state,
+        ..Machine::new(&plan())
     }
 }
 
@@ -96,8 +157,9 @@ pub(crate) fn job(state: JobState) -> Job {
         plan_hash: PlanHash("ab".repeat(32)),
         tag: "0123456789".to_owned(),
         state,
+        authority: Authority::Old,
         reason: None,
-        machine: Value::Null,
+        machine: serde_json::to_value(machine(state)).expect("a machine serialises to JSON"),
         version: 7,
         submitted_by: "ada".to_owned(),
         created_at: time(0),

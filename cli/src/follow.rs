@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::commands::Command;
-use ledger::{Ledger, Plan};
+use ledger::{JobState, Ledger, Plan};
 use proto::JobId;
 use shared::clock::Clock;
 use shared::service::Shutdown;
@@ -40,6 +40,8 @@ pub struct Follow<'a> {
     pub shutdown: Shutdown,
     /// In whose name gates are approved (`--yes`); None: they are waited at.
     pub approver: Option<String>,
+    /// Where the job is to stay; None: at the end of its plan.
+    pub until: Option<JobState>,
 }
 
 /// How the following ended.
@@ -111,24 +113,20 @@ impl Follow<'_> {
         if view.pending > 0 {
             return Ok(None);
         }
-        let Some(resting) = rest(view.job.state, &self.plan, &view.approved) else {
+        let Some(resting) = rest(&view.job, &self.plan, &view.approved, self.until) else {
             return Ok(None);
         };
         if let (Rest::AtGate(gate), Some(approver)) = (&resting, &self.approver) {
-            self.ledger
-                .command(
-                    self.job,
-                    &Command::Approve {
-                        gate: Some(gate.name.clone()),
-                    },
-                    approver,
-                )
-                .await?;
+            // Its reasons come first: who reads along may still stop what cannot be undone.
             progress.note(&format!(
                 "gate `{}` is approved by {approver}: {}",
                 gate.name,
                 gate.reasons.join("; ")
             ));
+            let command = Command::Approve {
+                gate: Some(gate.name.clone()),
+            };
+            self.ledger.command(self.job, &command, approver).await?;
             return Ok(None);
         }
         Ok(Some(End::Rest(resting, Box::new(view))))

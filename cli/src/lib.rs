@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
 //! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
-//! [`follow`] and [`progress`] watch a job; [`rest`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
-//! is what people look at; [`error`] ends it all with an exit code.
+//! [`follow`] and [`progress`] watch a job; [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
+//! is what people look at; [`demo`] shows all of it on a table of its own, under the application of [`traffic`]; [`error`] ends it all with an exit code.
 //!
 //! Answers go to standard output, everything else to standard error. No secret is ever printed: URLs are shown redacted or not at all.
 
@@ -11,6 +11,7 @@ pub mod actor;
 pub mod args;
 pub mod checklist;
 pub mod commands;
+pub mod demo;
 pub mod diff;
 pub mod drive;
 pub mod embedded;
@@ -28,8 +29,10 @@ pub mod report;
 pub mod rest;
 pub mod specfile;
 pub mod status;
+pub mod traffic;
 pub mod view;
 pub mod wake;
+pub mod way_back;
 
 pub use args::{Args, run};
 pub use error::{Error, Outcome};

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::Ledger;
 use ledger::commands::{Answer, Command};
 use ledger::jobs::Job;
+use ledger::{JobState, Ledger};
+use planner::decide::Machine;
 use proto::CommandId;
 use shared::clock::{Clock, SystemClock};
 
@@ -27,7 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// What every command about one job takes.
 #[derive(Clone, clap::Args)]
 pub struct OrderArgs {
-    /// The job: its name, its id, or the first 8 digits of it.
+    /// The job: its name, its id, or an unambiguous beginning of the id.
     #[arg(value_name = "JOB")]
     pub job: String,
     /// Who commands.
@@ -56,6 +57,33 @@ pub enum Work {
     Answer,
     /// Answer it, then drive the job until it rests.
     Until(Goal),
+    /// Answer it, then drive the job until its rows were checked and it is where it was: a check begins no flip.
+    Recheck,
+}
+
+impl Work {
+    /// Who wanted the job to be where.
+    pub(crate) fn goal(self) -> Option<Goal> {
+        match self {
+            Self::Answer => None,
+            Self::Until(goal) => Some(goal),
+            Self::Recheck => Some(Goal::Forward),
+        }
+    }
+
+    /// The state beyond which this process drives no job for it. Somebody who asks for an answer, or for a check, has not
+    /// said that a job that came to rest at `verified` or `flipped` (`sluice run --until`) may go on.
+    pub(crate) fn until(self, job: &Job) -> Option<JobState> {
+        let machine = serde_json::from_value::<Machine>(job.machine.clone()).ok();
+        let was = machine.as_ref().and_then(|m| m.resume_to).unwrap_or(job.state);
+        let flips = machine.is_some_and(|m| m.flip.is_some());
+        match self {
+            Self::Until(_) => None,
+            Self::Answer | Self::Recheck if was == JobState::Flipped => Some(JobState::Flipped),
+            Self::Recheck if flips => None,
+            Self::Answer | Self::Recheck => Some(JobState::Verified),
+        }
+    }
 }
 
 /// Gives a command and waits for what comes of it.
@@ -136,6 +164,41 @@ pub(crate) fn say(answer: &Answer) -> Outcome {
         Answer::Refused(text) => {
             out::note(&format!("refused: {text}"));
             Outcome::Refused
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use planner::decide::FlipMachine;
+
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn neither_an_answer_nor_a_check_begins_a_flip() {
+        for state in [JobState::Verified, JobState::Held, JobState::Backfilling] {
+            let job = example::job(state);
+            for work in [Work::Answer, Work::Recheck] {
+                assert_eq!(work.until(&job), Some(JobState::Verified), "{work:?} {state}");
+            }
+            assert_eq!(Work::Until(Goal::Forward).until(&job), None);
+        }
+    }
+
+    #[test]
+    fn a_check_in_mid_flip_leads_back_into_it() {
+        let flipping = |state| Job {
+            machine: serde_json::to_value(Machine {
+                flip: Some(FlipMachine::default()),
+                ..example::machine(state)
+            })
+            .unwrap(),
+            ..example::job(state)
+        };
+        assert_eq!(Work::Recheck.until(&flipping(JobState::FlippingWrites)), None);
+        for work in [Work::Answer, Work::Recheck] {
+            assert_eq!(work.until(&flipping(JobState::Flipped)), Some(JobState::Flipped));
         }
     }
 }

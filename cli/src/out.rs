@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// Writes one answer, with a line end.
@@ -31,6 +32,12 @@ pub fn json(value: &impl Serialize) {
 #[must_use]
 pub fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("an answer serialises to JSON")
+}
+
+/// Wall time to the second, in UTC, as people read it.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Tells the person at the terminal something that is not the answer.

@@ -15,6 +15,7 @@ use shared::settings::{BusSettings, DatabaseRole, Settings, Sources, TargetSetti
 use sqlx::PgPool;
 
 use crate::error::Error;
+use crate::privileges;
 
 /// What `--database-url` is called in the ledger.
 const EMBEDDED: &str = "default";
@@ -183,9 +184,16 @@ impl Place {
     /// The ledger, which must exist.
     ///
     /// # Errors
-    /// [`ledger::Error::Absent`] among others.
+    /// [`ledger::Error::Absent`] and [`Error::Locked`] among others.
     pub async fn ledger(&self) -> Result<Ledger, Error> {
-        Ok(Ledger::open(self.pool(DatabaseRole::Ledger).await?, self.name.clone()).await?)
+        let pool = self.pool(DatabaseRole::Ledger).await?;
+        match Ledger::open(pool.clone(), self.name.clone()).await {
+            Ok(ledger) => Ok(ledger),
+            Err(refusal) if privileges::are_missing(&refusal) => {
+                Err(privileges::of_ledger(&pool, refusal).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The ledger, if there is one.
@@ -193,10 +201,10 @@ impl Place {
     /// # Errors
     /// What keeps it from being opened, other than that it is not there.
     pub async fn existing_ledger(&self) -> Result<Option<Ledger>, Error> {
-        match Ledger::open(self.pool(DatabaseRole::Ledger).await?, self.name.clone()).await {
+        match self.ledger().await {
             Ok(ledger) => Ok(Some(ledger)),
-            Err(ledger::Error::Absent) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(Error::Ledger(ledger::Error::Absent)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

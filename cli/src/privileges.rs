@@ -1,9 +1,11 @@
 //! What the target's roles lack for a plan, asked before anything is created, with the statements to paste.
 
 use engine::catalog::TableName;
+use engine::postgres::error::Class;
 use engine::postgres::privileges::{self, MissingPrivilege, Role};
 use engine::postgres::{error, identity};
 use shared::settings::DatabaseRole;
+use sqlx::PgPool;
 
 use crate::error::Error;
 use crate::place::Place;
@@ -37,12 +39,39 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Error::Refused(words(&missing)))
+        Err(Error::Refused(words(FOR_A_PLAN, &missing)))
     }
 }
 
-fn words(missing: &[MissingPrivilege]) -> String {
-    let mut text = "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:".to_owned();
+const FOR_A_PLAN: &str = "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:";
+const FOR_THE_LEDGER: &str = "there is a ledger in this database, and this role may not use it; nothing was touched. \
+    Connect as its owner (`ledger_url`, or --ledger-url URL), or have an administrator run:";
+
+/// Whether a ledger was not opened because its role may not use it.
+#[must_use]
+pub fn are_missing(error: &ledger::Error) -> bool {
+    matches!(error, ledger::Error::Statement { source, .. } if error::classify(source) == Class::Permission)
+}
+
+/// What a role lacks that was not let into the ledger; `refusal` itself if it lacks nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_ledger(pool: &PgPool, refusal: ledger::Error) -> Result<Error, Error> {
+    let mut conn = pool
+        .acquire()
+        .await
+        .map_err(error::Error::query("take a connection"))?;
+    let missing = privileges::missing(&mut conn, Role::Ledger, &[]).await?;
+    Ok(if missing.is_empty() {
+        refusal.into()
+    } else {
+        Error::Locked(words(FOR_THE_LEDGER, &missing))
+    })
+}
+
+fn words(beginning: &str, missing: &[MissingPrivilege]) -> String {
+    let mut text = beginning.to_owned();
     for one in missing {
         let sql = one.grant_sql.trim_end();
         let end = if sql.contains(';') { "" } else { ";" };
@@ -66,7 +95,7 @@ mod tests {
             what: "UPDATE on \"public\".\"track\"".to_owned(),
             grant_sql: "GRANT UPDATE ON \"public\".\"track\" TO \"sluice_data\"".to_owned(),
         }];
-        let text = words(&missing);
+        let text = words(FOR_A_PLAN, &missing);
         assert!(
             text.contains("\n  GRANT UPDATE ON \"public\".\"track\" TO \"sluice_data\";\n"),
             "{text}"

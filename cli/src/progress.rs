@@ -1,6 +1,8 @@
 //! Progress on standard error: a bar for a person who watches, plain lines for a log.
 //!
-//! Lines say each change of state once, and how far it is every ten seconds. No colors: `NO_COLOR` has nothing to turn off.
+//! Lines say each change of state, and of what is waited for, once. While there are rows to be filled they say how far it is
+//! every ten seconds; after that nothing moves but the clock, and the reason says until when. No colors: `NO_COLOR` has nothing
+//! to turn off.
 
 mod line;
 
@@ -80,6 +82,9 @@ impl Progress {
         }
         match &self.shown {
             Shown::Bar(bar) => {
+                if changed {
+                    bar.set_style(style(view.job.state));
+                }
                 bar.set_length(view.counts.blocks_total.max(1));
                 bar.set_position(view.counts.blocks_done);
                 // The bar has no room for the job's name, which the lines above it say.
@@ -87,6 +92,7 @@ impl Progress {
                 bar.set_message(text.strip_prefix(&prefix).unwrap_or(&text).to_owned());
             }
             Shown::Lines if changed => self.told = Some(now),
+            Shown::Lines if !line::has_chunks(view.job.state) => {}
             Shown::Lines => {
                 if self.told.is_none_or(|told| now.saturating_sub(told) >= EVERY) {
                     out::note(&text);
@@ -127,9 +133,19 @@ impl Drop for Progress {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} [{bar:16}] {wide_msg}")
-        .expect("a template without unknown keys");
-    let bar = ProgressBar::new(1).with_style(style.progress_chars("=> "));
+    let bar = ProgressBar::new(1).with_style(style(JobState::Submitted));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// Only rows that are filled make a bar.
+fn style(state: JobState) -> ProgressStyle {
+    let template = if line::has_chunks(state) {
+        "{spinner} [{bar:16}] {wide_msg}"
+    } else {
+        "{spinner} {wide_msg}"
+    };
+    ProgressStyle::with_template(template)
+        .expect("a template without unknown keys")
+        .progress_chars("=> ")
 }

@@ -1,14 +1,18 @@
 //! Where a job comes to rest: it goes on only when somebody says something, or has arrived. Pure.
+//!
+//! What waits for a time, a worker or a signal goes on by itself and is no rest, however long it takes.
 
+use ledger::jobs::Job;
 use ledger::plan::{Gate, Phase};
 use ledger::{JobState, Plan};
+use planner::decide::Machine;
 
 use crate::error::Outcome;
 
 /// Why nothing more happens by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
-    /// The plan's last state is reached.
+    /// It is at the end of its plan, or where the caller wants it to stay.
     Arrived,
     /// Waits for a named approval.
     AtGate(Gate),
@@ -27,15 +31,20 @@ pub enum Rest {
 /// Where the caller wants the job to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// At the end of its plan.
+    /// At the end of its plan, or as far as the caller wants it.
     Forward,
     /// Back.
     Back,
 }
 
-/// Whether a job with no command outstanding rests.
+/// Whether a job with no command outstanding rests. `until`: where the caller wants it to stay, if not at the end of its plan.
 #[must_use]
-pub fn rest(state: JobState, plan: &Plan, approved: &[String]) -> Option<Rest> {
+pub fn rest(job: &Job, plan: &Plan, approved: &[String], until: Option<JobState>) -> Option<Rest> {
+    let state = job.state;
+    let far_enough = until.is_some_and(|until| state.is_forward() && state >= until);
+    if far_enough && !is_comparing(job) {
+        return Some(Rest::Arrived);
+    }
     match state {
         JobState::Done => Some(Rest::Arrived),
         JobState::Paused => Some(Rest::Paused),
@@ -43,11 +52,14 @@ pub fn rest(state: JobState, plan: &Plan, approved: &[String]) -> Option<Rest> {
         JobState::Failed => Some(Rest::Failed),
         JobState::Aborted => Some(Rest::Aborted),
         JobState::RolledBack => Some(Rest::RolledBack),
-        JobState::Classified => plan
-            .gate_before(Phase::Expand)
-            .filter(|gate| !approved.contains(&gate.name))
-            .map(|gate| Rest::AtGate(gate.clone())),
-        JobState::RollingBack => None,
+        JobState::Classified => at_gate(job, plan.gate_before(Phase::Expand), approved),
+        JobState::FlippingWrites => at_gate(job, plan.gate_before(Phase::Lead), approved),
+        JobState::ContractReady => at_gate(job, plan.gate_before(Phase::Hide), approved),
+        // The planner ends the stage after it has entered the state, and says so in the reason.
+        JobState::Flipped => {
+            let stays = plan.last_state == JobState::Flipped && job.reason.is_some() && !is_comparing(job);
+            stays.then_some(Rest::Arrived)
+        }
         JobState::Submitted
         | JobState::Planned
         | JobState::Expanding
@@ -55,13 +67,22 @@ pub fn rest(state: JobState, plan: &Plan, approved: &[String]) -> Option<Rest> {
         | JobState::Backfilling
         | JobState::Verified
         | JobState::FlippingReads
-        | JobState::FlippingWrites
-        | JobState::Flipped
-        | JobState::ContractReady
         | JobState::SoftDropped
         | JobState::Contracted
-        | JobState::Watching => (state == plan.last_state).then_some(Rest::Arrived),
+        | JobState::Watching
+        | JobState::RollingBack => (state == plan.last_state).then_some(Rest::Arrived),
     }
+}
+
+/// At a gate that the planner has come to, looked at, and found closed.
+fn at_gate(job: &Job, gate: Option<&Gate>, approved: &[String]) -> Option<Rest> {
+    let gate = gate.filter(|gate| !approved.contains(&gate.name))?;
+    (job.reason.is_some() && !is_comparing(job)).then(|| Rest::AtGate(gate.clone()))
+}
+
+/// Our objects are put back in a state that would be a rest otherwise; from there the job goes back to comparing rows.
+fn is_comparing(job: &Job) -> bool {
+    serde_json::from_value::<Machine>(job.machine.clone()).is_ok_and(|machine| machine.compare)
 }
 
 /// What that means for somebody who wanted to get to `goal`.
@@ -76,7 +97,7 @@ pub fn outcome(rest: &Rest, goal: Goal) -> Outcome {
 
 /// What to tell a person: what it is, why, and what to type.
 #[must_use]
-pub fn words(rest: &Rest, job: &ledger::jobs::Job, flag: &str) -> String {
+pub fn words(rest: &Rest, job: &Job, flag: &str) -> String {
     let (name, state) = (&job.name, job.state);
     let why = job
         .reason
@@ -103,41 +124,87 @@ mod tests {
     use super::*;
     use crate::example;
 
+    /// A job whose planner has said what it waits for.
+    fn told(state: JobState) -> Job {
+        Job {
+            reason: Some("said by the planner".to_owned()),
+            ..example::job(state)
+        }
+    }
+
+    fn resting(plan: &Plan, until: Option<JobState>) -> Vec<JobState> {
+        let all = JobState::ALL.iter().copied();
+        all.filter(|state| rest(&told(*state), plan, &[], until).is_some())
+            .collect()
+    }
+
+    const STOPPED: [JobState; 5] = [
+        JobState::Paused,
+        JobState::Held,
+        JobState::RolledBack,
+        JobState::Failed,
+        JobState::Aborted,
+    ];
+
     #[test]
     fn a_job_rests_only_where_somebody_must_say_something_or_it_has_arrived() {
-        let plan = example::plan();
-        for state in JobState::ALL {
-            let rests = rest(*state, &plan, &[]).is_some();
-            let expected = matches!(
-                state,
-                JobState::Verified
-                    | JobState::Done
-                    | JobState::Paused
-                    | JobState::Held
-                    | JobState::Failed
-                    | JobState::Aborted
-                    | JobState::RolledBack
-            );
-            assert_eq!(rests, expected, "{state}");
+        let ends = [&[JobState::ContractReady, JobState::Done], &STOPPED[..]].concat();
+        assert_eq!(resting(&example::plan(), None), ends);
+        let stays = [&[JobState::Flipped, JobState::Done], &STOPPED[..]].concat();
+        assert_eq!(resting(&example::plan_that_stays(), None), stays);
+    }
+
+    #[test]
+    fn a_job_rests_where_the_caller_wants_it_or_beyond() {
+        let beyond = |from: JobState| {
+            JobState::ALL
+                .iter()
+                .copied()
+                .filter(move |s| *s >= from && s.is_forward())
+        };
+        for until in [JobState::Verified, JobState::Flipped] {
+            let expected: Vec<JobState> = beyond(until).chain(STOPPED).collect();
+            assert_eq!(resting(&example::plan(), Some(until)), expected, "{until}");
         }
     }
 
     #[test]
     fn a_gate_holds_until_it_is_approved() {
         let mut plan = example::plan();
-        plan.gates.push(Gate {
-            name: "expand".to_owned(),
-            before: Phase::Expand,
-            reasons: vec!["raw SQL".to_owned()],
-        });
-        let resting = rest(JobState::Classified, &plan, &[]).unwrap();
-        assert_eq!(outcome(&resting, Goal::Forward), Outcome::Waiting);
-        let said = words(&resting, &example::job(JobState::Classified), "--target main");
-        assert!(
-            said.contains("sluice approve track-seconds --gate expand") && said.contains("raw SQL"),
-            "{said}"
-        );
-        assert_eq!(rest(JobState::Classified, &plan, &["expand".to_owned()]), None);
+        plan.gates.push(example::expand_gate());
+        for (state, gate) in [
+            (JobState::Classified, "expand"),
+            (JobState::ContractReady, "contract"),
+        ] {
+            let resting = rest(&told(state), &plan, &[], None).unwrap();
+            assert_eq!(outcome(&resting, Goal::Forward), Outcome::Waiting);
+            let said = words(&resting, &told(state), "--target main");
+            let what = format!("sluice approve track-seconds --gate {gate} --as YOUR-NAME --target main");
+            assert!(said.contains(&what), "{said}");
+            assert_eq!(rest(&told(state), &plan, &[gate.to_owned()], None), None);
+            assert_eq!(
+                rest(&example::job(state), &plan, &[], None),
+                None,
+                "before the planner has looked"
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_about_to_compare_its_rows_does_not_rest() {
+        let comparing = |state| Job {
+            machine: serde_json::to_value(Machine {
+                compare: true,
+                ..example::machine(state)
+            })
+            .unwrap(),
+            ..told(state)
+        };
+        let (plan, stays) = (example::plan(), example::plan_that_stays());
+        assert_eq!(rest(&comparing(JobState::ContractReady), &plan, &[], None), None);
+        assert_eq!(rest(&comparing(JobState::Flipped), &stays, &[], None), None);
+        let until = Some(JobState::Flipped);
+        assert_eq!(rest(&comparing(JobState::Flipped), &plan, &[], until), None);
     }
 
     #[test]

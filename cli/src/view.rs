@@ -57,7 +57,38 @@ impl View {
     #[must_use]
     pub fn throttled_by(&self) -> Option<&str> {
         let (pace, _) = self.pace.as_ref()?;
-        (self.job.state == JobState::Backfilling && !pace.go)
-            .then(|| pace.reason.as_deref().unwrap_or("no reason is recorded"))
+        is_throttled(&self.job, pace).then(|| pace.reason.as_deref().unwrap_or("no reason is recorded"))
+    }
+}
+
+/// Whether a signal stops the fill. The planner writes what a job may do after it has moved the job, so for a moment the row
+/// still says what held before the fill began: the step that was under way then is no throttle.
+#[must_use]
+pub fn is_throttled(job: &Job, pace: &Pace) -> bool {
+    let from_before = |why: &str| why.starts_with("step ") || why.starts_with("the job is ");
+    job.state == JobState::Backfilling && !pace.go && !pace.reason.as_deref().is_some_and(from_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn what_held_before_the_fill_began_is_no_throttle() {
+        let check = |state: JobState, why: &str| {
+            let pace = Pace {
+                go: false,
+                reason: Some(why.to_owned()),
+                max_parallel: 1,
+                rows_per_second: None,
+            };
+            is_throttled(&example::job(state), &pace)
+        };
+        assert!(check(JobState::Backfilling, "replica_lag of b is 9.0 s, limit 2.0 s"));
+        assert!(check(JobState::Backfilling, "no verifier has sampled any signal yet; start one"));
+        assert!(!check(JobState::Backfilling, "step 1: mirror every write of track to seconds"));
+        assert!(!check(JobState::Backfilling, "the job is dual-writing"));
+        assert!(!check(JobState::Paused, "replica_lag of b is 9.0 s, limit 2.0 s"));
     }
 }

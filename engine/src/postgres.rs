@@ -1,5 +1,6 @@
 //! PostgreSQL 12 and later (block ranges from 14).
 
+pub mod activity;
 pub mod catalog;
 pub mod error;
 pub mod expression;

@@ -37,6 +37,8 @@ pub struct Embedded {
     pub bus: Arc<dyn Bus>,
     /// Replicas that the target's settings require.
     replicas: Vec<String>,
+    /// See [`planner::Context::until`].
+    until: Option<JobState>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     running: JoinSet<anyhow::Result<()>>,
@@ -104,10 +106,18 @@ impl Embedded {
             target,
             bus: Arc::new(LocalBus::new(clock.clone())),
             replicas: settings.replicas.clone(),
+            until: Some(JobState::Verified),
             clock,
             shutdown: Shutdown::new(),
             running: JoinSet::new(),
         })
+    }
+
+    /// Jobs come to rest in this state; without it they go to the end of their plan. Most tests look at what is
+    /// `verified`, so that is where jobs rest unless a test says otherwise, before it starts a planner.
+    #[must_use]
+    pub fn resting_at(self, state: Option<JobState>) -> Self {
+        Self { until: state, ..self }
     }
 
     /// Connects and starts every role.
@@ -141,6 +151,7 @@ impl Embedded {
                         shutdown,
                         name: "test-planner".to_owned(),
                         tick: Duration::from_millis(100),
+                        until: self.until,
                     };
                     self.running
                         .spawn(async move { Ok(planner::start(context).await?) });
@@ -254,7 +265,11 @@ impl Embedded {
     /// # Errors
     /// It holds on the way.
     pub async fn roll_back(&self, id: JobId, discard: bool) -> anyhow::Result<()> {
-        let answer = self.say(id, &Command::Rollback { discard }).await?;
+        let command = Command::Rollback {
+            discard,
+            accept_loss: false,
+        };
+        let answer = self.say(id, &command).await?;
         anyhow::ensure!(matches!(answer, Answer::Applied(_)), "{answer:?}");
         let job = self.until(id, &[JobState::RolledBack, JobState::Held]).await?;
         anyhow::ensure!(

@@ -81,6 +81,7 @@ pub fn smallest_plan(table: &str) -> Plan {
             table,
             set: "v = v".to_owned(),
             wrong: "false".to_owned(),
+            unrelated: "false".to_owned(),
             key: "'{}'::jsonb".to_owned(),
             columns: Vec::new(),
         }],
@@ -92,6 +93,9 @@ pub fn smallest_plan(table: &str) -> Plan {
             max_replica_lag: Duration::from_secs(5),
             target_batch: Duration::from_millis(200),
         },
+        flip: None,
+        contract: None,
+        watch: Duration::from_secs(1),
         last_state: JobState::Verified,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use ledger::JobState;
 use proto::JobId;
 use sqlx::{PgConnection, Row as _};
 
@@ -80,7 +81,7 @@ impl<'d> Watched<'d> {
         self.value("SELECT state FROM sluice.job WHERE id = $1").await
     }
 
-    /// Waits for a state. A job that stopped on its way fails at once, with its reason.
+    /// Waits for a state, or a later one on the way forward. A job that stopped on its way fails at once, with its reason.
     ///
     /// # Errors
     /// It does not get there: says how far it was and what happened last.
@@ -89,14 +90,14 @@ impl<'d> Watched<'d> {
         let what = format!("job {} is {state}", self.id);
         let seen = wait::until(&what, patience, async || {
             let now = self.state().await?;
-            Ok::<_, anyhow::Error>(if now == state || STOPPED.contains(&now.as_str()) {
+            Ok::<_, anyhow::Error>(if is_beyond(&now, state) || STOPPED.contains(&now.as_str()) {
                 Look::There(now)
             } else {
                 Look::NotYet(self.story().await?)
             })
         });
         let seen = seen.await?;
-        if seen != state {
+        if !is_beyond(&seen, state) {
             anyhow::bail!("{what}: it is {seen}\n{}", self.story().await?);
         }
         Ok(())
@@ -176,6 +177,15 @@ impl<'d> Watched<'d> {
             }
         }
         Ok(story)
+    }
+}
+
+/// In that state, or in a later one on the way forward.
+fn is_beyond(now: &str, state: &str) -> bool {
+    let parsed = |text: &str| text.parse::<JobState>().ok();
+    match (parsed(now), parsed(state)) {
+        (Some(now), Some(state)) if now.is_forward() && state.is_forward() => now >= state,
+        _ => now == state,
     }
 }
 

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS sluice.job (
         'flipping-reads', 'flipping-writes', 'flipped', 'contract-ready', 'soft-dropped', 'contracted',
         'watching', 'done', 'paused', 'held', 'rolling-back', 'rolled-back', 'failed', 'aborted')),
     reason text,
+    authority text NOT NULL DEFAULT 'old' CHECK (authority IN ('old', 'new')),
     machine jsonb NOT NULL,
     version bigint NOT NULL DEFAULT 0,
     submitted_by text NOT NULL,
@@ -219,7 +220,7 @@ CREATE TABLE IF NOT EXISTS sluice.quarantine (
     table_name text NOT NULL,
     row_key jsonb NOT NULL,
     new_column text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('error', 'conflict', 'lost')),
+    kind text NOT NULL CHECK (kind IN ('error', 'conflict', 'lost', 'closed')),
     sqlstate text NOT NULL,
     message text NOT NULL,
     at timestamptz NOT NULL DEFAULT now(),
@@ -230,7 +231,7 @@ CREATE INDEX IF NOT EXISTS quarantine_unresolved ON sluice.quarantine (job_tag) 
 CREATE UNIQUE INDEX IF NOT EXISTS quarantine_once
     ON sluice.quarantine (job_tag, table_schema, table_name, new_column, kind, md5(row_key::text))
     WHERE resolved_at IS NULL AND kind <> 'lost';
-COMMENT ON TABLE sluice.quarantine IS 'Rows that the triggers could not compute (kind error), where both sides were written and disagreed (kind conflict), or where a write of the new side could not be carried back (kind lost).';
+COMMENT ON TABLE sluice.quarantine IS 'Rows that the triggers could not compute (kind error), where both sides were written and disagreed (kind conflict), where a write of the new side was lost (kind lost), or where it was kept and the way back is closed (kind closed).';
 
 CREATE TABLE IF NOT EXISTS sluice.command (
     id uuid PRIMARY KEY,
@@ -261,10 +262,81 @@ COMMENT ON TABLE sluice.event IS 'Audit, append-only: who, what, when, why.';
 CREATE TABLE IF NOT EXISTS sluice.flag (
     name text PRIMARY KEY,
     job uuid NOT NULL REFERENCES sluice.job (id),
+    side text NOT NULL CHECK (side IN ('read', 'write')),
     percentage integer NOT NULL DEFAULT 0 CHECK (percentage BETWEEN 0 AND 100),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE sluice.flag IS 'Feature flags that move reads and writes from old to new.';
+COMMENT ON TABLE sluice.flag IS 'Which share of the entities reads and writes the new side. Off means the old path, which is also the default in the application''s code.';
+
+-- Whoever sets it, with whatever client: a flag is not on before its job is verified, and writes do not move while old is the authority.
+CREATE OR REPLACE FUNCTION sluice.flag_guard() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $guard$
+BEGIN
+    IF NEW.percentage = 0 OR (TG_OP = 'UPDATE' AND NEW.percentage <= OLD.percentage) THEN
+        RETURN NEW;
+    END IF;
+    IF NOT EXISTS (SELECT FROM sluice.stage AS s WHERE s.job = NEW.job AND s.name = 'backfill' AND s.status = 'done') THEN
+        RAISE EXCEPTION 'flag % cannot be turned up: its job is not verified', NEW.name USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.side = 'write' AND NOT EXISTS (SELECT FROM sluice.job AS j WHERE j.id = NEW.job AND j.authority = 'new') THEN
+        RAISE EXCEPTION 'flag % cannot be turned up: old is still the authority', NEW.name USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END
+$guard$;
+CREATE OR REPLACE TRIGGER flag_guard BEFORE INSERT OR UPDATE ON sluice.flag FOR EACH ROW EXECUTE FUNCTION sluice.flag_guard();
+
+-- MurmurHash3, x86, 32 bits, seed 0: what flagd buckets by. Products are taken in halves, because 32 times 32 bits do not fit a bigint.
+CREATE OR REPLACE FUNCTION sluice.murmur3(bytes bytea) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $murmur$
+DECLARE
+    mask CONSTANT bigint := 4294967295;
+    size CONSTANT integer := length(bytes);
+    hash bigint := 0;
+    part bigint;
+    at integer := 0;
+BEGIN
+    WHILE at < size LOOP
+        part := get_byte(bytes, at);
+        IF at + 1 < size THEN part := part | (get_byte(bytes, at + 1)::bigint << 8); END IF;
+        IF at + 2 < size THEN part := part | (get_byte(bytes, at + 2)::bigint << 16); END IF;
+        IF at + 3 < size THEN part := part | (get_byte(bytes, at + 3)::bigint << 24); END IF;
+        part := (part * 11601 + ((part * 52382 & 65535) << 16)) & mask;
+        part := ((part << 15) | (part >> 17)) & mask;
+        part := (part * 13715 + ((part * 7047 & 65535) << 16)) & mask;
+        hash := hash # part;
+        IF at + 3 < size THEN
+            hash := ((hash << 13) | (hash >> 19)) & mask;
+            hash := (hash * 5 + 3864292196) & mask;
+        END IF;
+        at := at + 4;
+    END LOOP;
+    hash := hash # size;
+    hash := hash # (hash >> 16);
+    hash := (hash * 51819 + ((hash * 34283 & 65535) << 16)) & mask;
+    hash := hash # (hash >> 13);
+    hash := (hash * 44597 + ((hash * 49842 & 65535) << 16)) & mask;
+    RETURN hash # (hash >> 16);
+END
+$murmur$;
+
+-- The bucket of an entity, 0 to 99: flagd's `fractional` with weights that sum to 100, over the flag's name and the entity's key.
+CREATE OR REPLACE FUNCTION sluice.bucket(flag text, entity text) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $bucket$
+    SELECT ((sluice.murmur3(pg_catalog.convert_to(flag || entity, 'UTF8')) * 100) >> 32)::integer
+$bucket$;
+
+-- Whether an entity uses the new side. A flag that is not there is off.
+CREATE OR REPLACE FUNCTION sluice.is_on(flag text, entity text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $on$
+    SELECT EXISTS (SELECT FROM sluice.flag AS f WHERE f.name = $1 AND sluice.bucket($1, $2) < f.percentage)
+$on$;
 
 CREATE TABLE IF NOT EXISTS sluice.approval (
     job uuid NOT NULL REFERENCES sluice.job (id),

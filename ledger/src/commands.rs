@@ -29,6 +29,14 @@ pub enum Command {
         /// Take added objects away too.
         #[serde(default)]
         discard: bool,
+        /// Go back although some rows hold new values that the old side cannot hold.
+        #[serde(default)]
+        accept_loss: bool,
+    },
+    /// Move the flags by hand.
+    Flip {
+        /// Where to.
+        to: FlipTo,
     },
     /// Change the budget; what is not given stays.
     Tune(Tune),
@@ -36,6 +44,18 @@ pub enum Command {
     Verify,
     /// Write the rows that were found wrong, then check again.
     Repair,
+}
+
+/// What a person wants of the flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlipTo {
+    /// The next step now, whatever is left of the soak.
+    Forward,
+    /// One step back, and stay there.
+    Back,
+    /// Stay at this step.
+    Hold,
 }
 
 /// New limits of a budget.
@@ -62,6 +82,7 @@ impl Command {
             Self::Resume => "resume",
             Self::Abort => "abort",
             Self::Rollback { .. } => "rollback",
+            Self::Flip { .. } => "flip",
             Self::Tune(_) => "tune",
             Self::Verify => "verify",
             Self::Repair => "repair",

@@ -55,13 +55,25 @@ pub enum Error {
         /// The job that has it.
         other: JobId,
     },
+    /// Another unfinished job moves readers and writers with a flag of that name.
+    #[error(
+        "flag {flag} belongs to an unfinished job, {other}; name another one with `[flip] flag`, or finish that job first"
+    )]
+    FlagBusy {
+        /// The flag.
+        flag: String,
+        /// The job that has it.
+        other: JobId,
+    },
     /// Another unfinished job took a table of this ended one.
     #[error(
-        "a table of job {job} belongs to another unfinished job by now; finish that one or take it back, then ask again"
+        "a table of job {job} belongs to another unfinished job by now, {other}; finish that one or take it back, then ask again"
     )]
     TableTaken {
         /// The job that wanted it back.
         job: JobId,
+        /// The job that has it: its name, id and state.
+        other: String,
     },
     /// A stage would start before the one before it has ended (invariant 4).
     #[error("stage {stage} of job {job} may not start: an earlier stage has not met its exit condition")]
@@ -140,6 +152,7 @@ impl Error {
             Self::NoSuchJob { .. }
             | Self::AmbiguousJob { .. }
             | Self::TableBusy { .. }
+            | Self::FlagBusy { .. }
             | Self::TableTaken { .. }
             | Self::StageOrder { .. }
             | Self::TooNew { .. }

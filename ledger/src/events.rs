@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use proto::JobId;
 use serde_json::Value;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
@@ -75,17 +76,42 @@ impl Ledger {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::of("ledger.events"))?;
-        rows.iter()
-            .map(|row| {
-                let at: jiff_sqlx::Timestamp = row.try_get("at")?;
-                Ok(Entry {
-                    at: at.to_jiff(),
-                    actor: row.try_get("actor")?,
-                    kind: row.try_get("kind")?,
-                    detail: row.try_get("detail")?,
-                })
-            })
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(Error::of("ledger.events"))
+        read(&rows).map_err(Error::of("ledger.events"))
     }
+
+    /// The entries of a job that are of these kinds, oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn events_of(&self, job: JobId, kinds: &[&str]) -> Result<Vec<Entry>, Error> {
+        let rows = sqlx::query(
+            "/* ledger.events_of */
+            SELECT at, actor, kind, detail
+            FROM sluice.event
+            WHERE job = $1
+                AND kind = ANY ($2)
+            ORDER BY id
+            LIMIT 10000",
+        )
+        .bind(job.0)
+        .bind(kinds)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.events_of"))?;
+        read(&rows).map_err(Error::of("ledger.events_of"))
+    }
+}
+
+fn read(rows: &[PgRow]) -> Result<Vec<Entry>, sqlx::Error> {
+    rows.iter()
+        .map(|row| {
+            let at: jiff_sqlx::Timestamp = row.try_get("at")?;
+            Ok(Entry {
+                at: at.to_jiff(),
+                actor: row.try_get("actor")?,
+                kind: row.try_get("kind")?,
+                detail: row.try_get("detail")?,
+            })
+        })
+        .collect()
 }

@@ -6,7 +6,8 @@
 //! Reading order: [`job`] and [`plan`] are the vocabulary; [`open`] finds or creates the ledger;
 //! [`jobs`] holds the compare-and-set that every change of a job's state goes through; [`tasks`]
 //! and [`chunks`] are the work with its leases and fences; [`checks`] is what the verifier found;
-//! [`commands`], [`events`], [`pace`] and [`status`] are what people see and say.
+//! [`flags`] move the application; [`commands`], [`events`], [`pace`] and [`status`] are what people see and say; [`role`] is what the
+//! processes that work on tasks have in common.
 //!
 //! Statements are constants beside the function that runs them, each with a leading comment tag so
 //! that it is recognised in `pg_stat_activity`.
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod cursor;
 pub mod error;
 pub mod events;
+pub mod flags;
 pub mod hold;
 pub mod job;
 pub mod jobs;
@@ -26,6 +28,7 @@ pub mod open;
 pub mod pace;
 pub mod plan;
 pub mod quarantine;
+pub mod role;
 pub mod status;
 pub mod steps;
 pub mod sweeps;

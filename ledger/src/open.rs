@@ -158,11 +158,13 @@ impl Ledger {
     }
 }
 
-/// The owner makes trigger functions in our schema, which write to the quarantine, and marks steps.
+/// The owner makes trigger functions in our schema, which write to the quarantine, marks steps, and says which side
+/// is the authority.
 const OWNER_GRANTS: &[&str] = &[
     "GRANT USAGE, CREATE ON SCHEMA sluice",
     "GRANT INSERT ON sluice.quarantine",
     "GRANT SELECT, INSERT ON sluice.step_marker",
+    "GRANT SELECT (id), UPDATE (authority) ON sluice.job",
 ];
 
 /// The data role advances cursors under their fence and reads whether it may go on.

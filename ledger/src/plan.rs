@@ -5,14 +5,21 @@
 //! [`Fill`] is the SQL that makes a row right and the question whether it is wrong. A newer binary
 //! never re-derives other SQL than what is already installed, because it never derives any.
 
+mod cutover;
+mod step;
+
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
+use engine::postgres::triggers::Authority;
 use proto::PlanHash;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::job::JobState;
+
+pub use cutover::{Contract, Flip, Sides};
+pub use step::{Phase, Risk, RiskLevel, Step, StepMode};
 
 /// Version of the plan document; a reader refuses one that is newer.
 pub const FORMAT: u32 = 1;
@@ -44,7 +51,13 @@ pub struct Plan {
     pub gates: Vec<Gate>,
     /// The load budget.
     pub budget: Budget,
-    /// The state in which the job ends for now.
+    /// How reads and writes move to new; None: there is nothing that could move.
+    pub flip: Option<Flip>,
+    /// How old goes away; None: nothing is dropped.
+    pub contract: Option<Contract>,
+    /// How long the verifier keeps watching before the job is done.
+    pub watch: Duration,
+    /// The state in which the job comes to rest: `done`, or `flipped` where the mirror has to stay.
     pub last_state: JobState,
 }
 
@@ -70,116 +83,9 @@ pub struct ReliedColumn {
     pub type_name: String,
     /// It exists only once `expand` is done.
     pub added: bool,
-}
-
-/// When a step runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Additive objects and the triggers; stage `expand`.
-    Expand,
-    /// What needs every row to be filled (VALIDATE, NOT NULL, unique indexes); the end of stage `backfill`.
-    Finish,
-    /// Takes the triggers, and what would hurt without them, away again; keeps added objects.
-    Rollback,
-    /// Takes added objects away: with `rollback --discard`.
-    Discard,
-}
-
-impl Phase {
-    /// Whether its steps add something. Each of them leaves a marker in the ledger, so that the way back knows what is ours.
-    #[must_use]
-    pub fn is_forward(self) -> bool {
-        match self {
-            Self::Expand | Self::Finish => true,
-            Self::Rollback | Self::Discard => false,
-        }
-    }
-
-    /// The name that task ids and the ledger use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Expand => "expand",
-            Self::Finish => "finish",
-            Self::Rollback => "rollback",
-            Self::Discard => "discard",
-        }
-    }
-}
-
-/// How a step is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StepMode {
-    /// All statements in one transaction with a short lock timeout, retried with jitter.
-    Short,
-    /// One statement outside a transaction, without lock timeout, watched (CREATE INDEX CONCURRENTLY, VALIDATE).
-    Watched,
-}
-
-/// One step of a phase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// Number within the plan, from 0.
-    pub id: u32,
-    /// When.
-    pub phase: Phase,
-    /// For people: "add column track.seconds".
-    pub title: String,
-    /// The table it is about, so that one watched operation runs at a time a table.
-    pub table: Option<TableName>,
-    /// How.
-    pub mode: StepMode,
-    /// SQL text, in order.
-    pub statements: Vec<String>,
-    /// A query that answers one boolean: has this step already happened? None for raw SQL without a
-    /// question: the ledger's marker, written in the same transaction, then answers.
-    pub done: Option<String>,
-    /// Statements, each run alone and outside a transaction before a repeated attempt, to clear what a failed one
-    /// left behind (DROP INDEX CONCURRENTLY of an invalid index).
-    pub cleanup: Vec<String>,
-    /// The step forward that this one takes back: unless this job ran that one, there is nothing of ours to take away, and
-    /// this step is skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undoes: Option<u32>,
-    /// What to say when `done` answers yes although this job never ran the step: what is there is somebody else's, and the
-    /// step fails. None: then the step counts as done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_ours: Option<String>,
-    /// What it locks and risks.
-    pub risk: Risk,
-}
-
-/// What a statement locks and does, as far as it is known without the classifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Risk {
-    /// Strongest lock on the table, as `pg_locks` names it: `AccessExclusiveLock`; None for no lock or unknown.
-    pub lock: Option<String>,
-    /// The table is rewritten.
-    pub rewrites: bool,
-    /// The table is scanned.
-    pub scans: bool,
-    /// How bad it can be.
-    pub level: RiskLevel,
-    /// Why.
-    pub reason: String,
-}
-
-/// How bad a statement can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RiskLevel {
-    /// Catalog only, no lock that blocks anybody.
-    None,
-    /// A short lock, bounded by the lock timeout.
-    Low,
-    /// Scans or waits, but blocks neither reads nor writes.
-    Medium,
-    /// Blocks for as long as it takes.
-    High,
-    /// Not classified: the highest risk.
-    Unknown,
+    /// The contract hides it, and then drops it.
+    #[serde(default)]
+    pub replaced: bool,
 }
 
 /// The backfill of one table.
@@ -195,6 +101,8 @@ pub struct Fill {
     pub set: String,
     /// Boolean SQL over one row: it is not right yet. Never NULL. Compares bytes.
     pub wrong: String,
+    /// Boolean SQL over one row: neither side follows from the other, in either direction. What is wrong once new is the authority.
+    pub unrelated: String,
     /// Key columns for reports, as a `jsonb` expression over one row.
     pub key: String,
     /// Per column what is found and what is expected, for mismatch reports.
@@ -248,6 +156,18 @@ pub struct Budget {
 }
 
 impl Plan {
+    /// The plan as a check reads it: while new is the authority a row is wrong only if neither side follows from the other.
+    #[must_use]
+    pub fn judged_under(&self, authority: Authority) -> Self {
+        let mut plan = self.clone();
+        if authority == Authority::New {
+            for fill in &mut plan.fills {
+                fill.wrong.clone_from(&fill.unrelated);
+            }
+        }
+        plan
+    }
+
     /// SHA-256 over the plan's JSON (fields in declaration order, maps sorted): its identity.
     ///
     /// # Panics

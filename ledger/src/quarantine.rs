@@ -21,8 +21,9 @@ pub struct Quarantined {
     pub key: Value,
     /// The new column concerned.
     pub column: String,
-    /// `error` (the new value cannot be computed), `conflict` (both sides were written and disagreed) or `lost` (a write of
-    /// the new side could not be carried back; the row is right, by what is left).
+    /// `error` (the new value cannot be computed), `conflict` (both sides were written and disagreed), `lost` (a write of
+    /// the new side could not be carried back while old was the authority; the row is right, by what is left) or `closed` (the
+    /// old side cannot hold what was written while new was the authority: for this row the way back is closed).
     pub kind: String,
     /// SQLSTATE of the error.
     pub sqlstate: String,
@@ -98,6 +99,29 @@ impl Ledger {
         .await
         .map_err(Error::of("ledger.quarantine_blocking"))?;
         read(&rows).map_err(Error::of("ledger.quarantine_blocking"))
+    }
+
+    /// Rows for which the way back is closed, of this job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn closed(&self, job: JobId, tag: &str) -> Result<u64, Error> {
+        let count: i64 = sqlx::query_scalar(
+            "/* ledger.quarantine_closed */
+            SELECT count(*)
+            FROM sluice.quarantine q
+            JOIN sluice.job j ON j.id = $1
+            WHERE q.job_tag = $2
+                AND q.kind = 'closed'
+                AND q.resolved_at IS NULL
+                AND q.at >= j.created_at",
+        )
+        .bind(job.0)
+        .bind(tag)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::of("ledger.quarantine_closed"))?;
+        Ok(count.unsigned_abs())
     }
 
     /// Resolves what an earlier job with the same plan left. An open entry keeps a row from being entered again, so this

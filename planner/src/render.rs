@@ -3,19 +3,33 @@
 //! Pure text, at most 100 columns except where SQL has longer words, so that it reads the same in a
 //! terminal, a pull request and a mail.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use ledger::plan::{Phase, Plan, Risk, RiskLevel, Step, StepMode};
+use ledger::plan::{Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
 
 use crate::spec::keys::written;
 
 /// The widest line.
 const WIDTH: usize = 100;
 
+/// How much of a plan is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Length {
+    /// A function of ours that was shown once is named when it is replaced, not shown again.
+    #[default]
+    Short,
+    /// Every statement, word by word.
+    Full,
+}
+
 /// The whole plan. Ends with a line break.
 #[must_use]
-pub fn text(plan: &Plan) -> String {
-    let mut page = Page::default();
+pub fn text(plan: &Plan, length: Length) -> String {
+    let mut page = Page {
+        length,
+        ..Page::default()
+    };
     head(&mut page, plan);
     for (title, phase) in [
         ("expand: added before anything is filled", Phase::Expand),
@@ -26,13 +40,12 @@ pub fn text(plan: &Plan) -> String {
         }
         steps(&mut page, plan, phase, title);
     }
-    page.title("then");
-    page.paragraph(
-        2,
-        &format!(
-            "The job ends `{}` and keeps mirroring until it is rolled back.",
-            plan.last_state
-        ),
+    cut_over(&mut page, plan);
+    steps(
+        &mut page,
+        plan,
+        Phase::Unhide,
+        "way back: from the soft drop, before everything else",
     );
     steps(
         &mut page,
@@ -50,7 +63,71 @@ pub fn text(plan: &Plan) -> String {
     gates(&mut page, plan);
     budget(&mut page, plan);
     page.title(&format!("plan {}", plan.hash().0));
-    page.0
+    page.text
+}
+
+/// Flip, contract and watch, or why not.
+fn cut_over(page: &mut Page, plan: &Plan) {
+    let Some(flip) = &plan.flip else {
+        page.title("then");
+        page.paragraph(
+            2,
+            &format!(
+                "Nothing moves and nothing is dropped; the job is watched for {} and is `{}`.",
+                written(plan.watch),
+                plan.last_state
+            ),
+        );
+        return;
+    };
+    let shares: Vec<String> = flip.steps.iter().map(|step| format!("{step} %")).collect();
+    let (shares, soak) = (shares.join(", "), written(flip.soak));
+    page.title("flip: the application follows the flags");
+    page.paragraph(
+        2,
+        &format!("Flag `{}`: {shares}, each for at least {soak}.", flip.read_flag()),
+    );
+    if flip.sides == Sides::Reads {
+        page.paragraph(2, "Writes do not move: some new column has no `down`.");
+    } else {
+        steps_alone(page, plan, Phase::Lead);
+        page.paragraph(
+            2,
+            &format!(
+                "Flag `{}`: {shares}, each for at least {soak}.",
+                flip.write_flag()
+            ),
+        );
+    }
+    let Some(contract) = &plan.contract else {
+        page.title("then");
+        let rests = "The job rests `flipped` and keeps mirroring until it is rolled back: nothing can be dropped, because some change has no `down` \
+                     or names nothing that it `replaces`.";
+        page.paragraph(2, rests);
+        return;
+    };
+    steps(
+        page,
+        plan,
+        Phase::Hide,
+        "contract: the soft drop, which can be taken back",
+    );
+    page.paragraph(
+        2,
+        &format!(
+            "Then a soak of {}, and the drop, after which there is no way back:",
+            written(contract.soak)
+        ),
+    );
+    steps_alone(page, plan, Phase::Drop);
+    page.paragraph(
+        2,
+        &format!(
+            "The job is watched for {} and is `{}`.",
+            written(plan.watch),
+            plan.last_state
+        ),
+    );
 }
 
 fn head(page: &mut Page, plan: &Plan) {
@@ -90,6 +167,10 @@ fn steps(page: &mut Page, plan: &Plan, phase: Phase, title: &str) {
         return;
     }
     page.title(title);
+    steps_alone(page, plan, phase);
+}
+
+fn steps_alone(page: &mut Page, plan: &Plan, phase: Phase) {
     for step in plan.steps_of(phase) {
         one_step(page, step);
     }
@@ -103,7 +184,7 @@ fn one_step(page: &mut Page, step: &Step) {
     page.paragraph(2, &format!("{}. {}", step.id, step.title));
     page.paragraph(5, &format!("{}, {mode}: {}", risk(&step.risk), step.risk.reason));
     for statement in &step.statements {
-        page.sql(7, statement);
+        page.statement(statement);
     }
     for cleanup in &step.cleanup {
         page.paragraph(5, "before another attempt:");
@@ -200,17 +281,38 @@ fn budget(page: &mut Page, plan: &Plan) {
 
 /// Text that grows line by line.
 #[derive(Default)]
-struct Page(String);
+struct Page {
+    text: String,
+    length: Length,
+    /// First lines of the functions that were shown.
+    shown: BTreeSet<String>,
+}
 
 impl Page {
     fn title(&mut self, title: &str) {
-        let _ = writeln!(self.0, "\n{title}");
+        let _ = writeln!(self.text, "\n{title}");
+    }
+
+    /// A statement of a step.
+    fn statement(&mut self, text: &str) {
+        let head = text.lines().next().unwrap_or_default();
+        let is_function = head.starts_with("CREATE OR REPLACE FUNCTION");
+        if is_function && !self.shown.insert(head.to_owned()) && self.length == Length::Short {
+            self.sql(7, head);
+            let lines = text.lines().count() - 1;
+            self.paragraph(
+                9,
+                &format!("... another body, {lines} lines: `sluice plan --full` shows it"),
+            );
+        } else {
+            self.sql(7, text);
+        }
     }
 
     /// Words, broken at the width and indented alike.
     fn paragraph(&mut self, indent: usize, text: &str) {
         for line in broken(text, WIDTH - indent) {
-            let _ = writeln!(self.0, "{:indent$}{line}", "");
+            let _ = writeln!(self.text, "{:indent$}{line}", "");
         }
     }
 
@@ -220,7 +322,7 @@ impl Page {
             let own = line.len() - line.trim_start().len();
             let mut room = indent + own;
             for piece in broken_sql(line.trim(), WIDTH.saturating_sub(room + 2)) {
-                let _ = writeln!(self.0, "{:room$}{piece}", "");
+                let _ = writeln!(self.text, "{:room$}{piece}", "");
                 room = indent + own + 2;
             }
         }

@@ -10,7 +10,7 @@ use ledger::target::{Missing, Presence};
 use proto::TargetName;
 use shared::bus;
 use shared::clock::{Clock, SystemClock};
-use shared::service::{Ended, Part, Service, Shutdown};
+use shared::service::{Ended, Part, Readiness, Service, Shutdown, chain};
 use shared::settings::{Settings, TargetSettings};
 use shared::telemetry;
 use tokio::task::JoinSet;
@@ -29,15 +29,17 @@ pub async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::init(&settings.telemetry).context("telemetry could not be set up")?;
     let clock: Arc<dyn Clock> = SystemClock::shared();
     let name = format!("planner-{}", std::process::id());
-    let bus = bus::open(&settings.bus, &name, clock.clone())?;
     let service = Service {
         name: "planner",
         settings: settings.service.clone(),
-        readiness: bus.readiness(),
+        readiness: Readiness::new(),
         metrics,
         clock: clock.clone(),
     };
+    // Before the bus: what has no port connects to nothing.
     let bound = service.bind().await?;
+    let bus = bus::open(&settings.bus, &name, clock.clone())?;
+    let bound = bound.with_readiness(bus.readiness());
     let shutdown = Shutdown::new();
     let work = work(settings, bus.clone(), clock, shutdown.clone(), name);
     let ended = bound.run(shutdown, work).await?;
@@ -86,6 +88,7 @@ async fn work(
         shutdown,
         name,
         tick: settings.planner.tick,
+        until: None,
     };
     Ok(start(context).await?)
 }
@@ -105,7 +108,7 @@ async fn connect(
         match Target::connect(name.clone(), settings, &presence, Missing::Create, clock).await {
             Ok(target) => return Ok(target),
             Err(error) if error.is_transient() => {
-                let why = crate::shell::chain(&error);
+                let why = chain(&error);
                 tracing::warn!(target_name = %name, error = why, "target is away; trying again");
                 part.not_ready(why);
                 clock.sleep(RETRY).await;

@@ -23,7 +23,7 @@ use ledger::{JobState, Plan, Target};
 use proto::{JobId, LeaseId, PlanHash};
 use shared::bus::{self, Bus, Delivery, Queue, Settlement, Subscription};
 use shared::clock::Clock;
-use shared::service::Shutdown;
+use shared::service::{Shutdown, chain};
 use tokio::sync::Notify;
 
 use crate::decide::{Decision, Effect, Input, Machine, decide};
@@ -66,6 +66,9 @@ pub enum Error {
     /// The bus.
     #[error("the bus could not be used")]
     Bus(#[from] bus::Error),
+    /// A bug.
+    #[error("a loop of the planner panicked")]
+    Panicked(#[source] tokio::task::JoinError),
 }
 
 /// The planner of one target.
@@ -75,6 +78,7 @@ pub struct TargetPlanner {
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     tick: Duration,
+    until: Option<JobState>,
     name: String,
     lease: LeaseId,
     active: Activity,
@@ -114,6 +118,7 @@ impl TargetPlanner {
             bus,
             clock,
             tick,
+            until: None,
             name,
             lease: LeaseId::random(),
             active: Activity::Waiting,
@@ -122,6 +127,12 @@ impl TargetPlanner {
             looked: HashMap::new(),
             published: Arc::new(Notify::new()),
         }
+    }
+
+    /// Drives no job beyond a state.
+    #[must_use]
+    pub fn until(self, state: Option<JobState>) -> Self {
+        Self { until: state, ..self }
     }
 
     /// Makes rounds until it is asked to stop.
@@ -398,16 +409,4 @@ async fn drain(subscription: &mut Subscription) {
     while let Ok(Some(delivery)) = tokio::time::timeout(Duration::ZERO, subscription.next()).await {
         settle(delivery).await;
     }
-}
-
-/// An error with its causes, once, where it is handled.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

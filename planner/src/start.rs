@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::Target;
+use ledger::{JobState, Target};
 use shared::bus::Bus;
 use shared::clock::Clock;
 use shared::service::Shutdown;
@@ -27,12 +27,14 @@ pub struct Context {
     pub name: String,
     /// Time between two looks at the ledger when no event comes.
     pub tick: Duration,
+    /// The state beyond which no job is driven; None: to the end of its plan.
+    pub until: Option<JobState>,
 }
 
 /// Runs until it is asked to stop.
 ///
 /// # Errors
-/// If the bus refuses a subscription for good.
+/// If the bus refuses a subscription for good, or a loop panicked.
 pub async fn start(context: Context) -> Result<(), Error> {
     let mut running = tokio::task::JoinSet::new();
     let intake = Intake::new(&context);
@@ -44,9 +46,11 @@ pub async fn start(context: Context) -> Result<(), Error> {
             context.clock.clone(),
             context.tick,
             context.name.clone(),
-        );
+        )
+        .until(context.until);
         running.spawn(planner.run(context.shutdown.clone()));
     }
+    let mut panicked = None;
     while let Some(ended) = running.join_next().await {
         match ended {
             Ok(done) => done?,
@@ -54,8 +58,9 @@ pub async fn start(context: Context) -> Result<(), Error> {
                 // A planner that lost a loop must not look alive: the process ends, its lease lapses, another takes over.
                 tracing::error!(%panic, "a planner loop panicked; stopping");
                 context.shutdown.stopping.cancel();
+                panicked = Some(panic);
             }
         }
     }
-    Ok(())
+    panicked.map_or(Ok(()), |panic| Err(Error::Panicked(panic)))
 }

@@ -83,13 +83,20 @@ pub trait Bus: Send + Sync + Debug {
     }
 }
 
-/// The bus that the settings name. `name` is what the broker shows as the connection's name.
+/// The bus that the settings name, for a process that is to meet others on it. `name` is what the broker shows as the
+/// connection's name.
 ///
 /// # Errors
 /// [`Error::Url`]. A broker that is away is not an error: the bus is not ready then, and keeps trying.
 pub fn open(settings: &BusSettings, name: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Bus>, Error> {
     Ok(match settings {
-        BusSettings::Local => Arc::new(local::LocalBus::new(clock)),
+        BusSettings::Local => {
+            tracing::warn!(
+                "no broker is configured (bus.kind = \"rabbitmq\" and bus.url): this process talks to no other one, and what is \
+                 submitted elsewhere does not reach it"
+            );
+            Arc::new(local::LocalBus::new(clock))
+        }
         BusSettings::RabbitMq { url, .. } => Arc::new(rabbitmq::RabbitBus::open(url, name, clock)?),
     })
 }

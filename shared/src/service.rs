@@ -10,6 +10,8 @@
 //!                          |--second signal or budget--> abort --(a second)--> Ended::Aborted
 //! ```
 
+mod binary;
+mod chain;
 mod http;
 mod readiness;
 mod signals;
@@ -27,6 +29,8 @@ use crate::clock::{Clock, within};
 use crate::settings::ServiceSettings;
 use crate::telemetry::Metrics;
 
+pub use binary::run_binary;
+pub use chain::chain;
 pub use readiness::{Health, Part, Readiness};
 pub use signals::stop_on_signals;
 
@@ -87,7 +91,7 @@ pub struct Service {
     pub name: &'static str,
     /// Where it listens and how long it may drain.
     pub settings: ServiceSettings,
-    /// Its parts; start from [`Bus::readiness`](crate::bus::Bus::readiness), so that the broker is one of them.
+    /// Its parts; those of [`Bus::readiness`](crate::bus::Bus::readiness) once there is a bus, see [`Bound::with_readiness`].
     pub readiness: Readiness,
     /// Served under `/metrics`.
     pub metrics: Metrics,
@@ -135,6 +139,14 @@ impl Bound {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// With these parts instead of its own. The port is opened before the bus, so that a service that cannot have its port
+    /// ends without ever having connected to anything; the bus's parts come afterwards.
+    #[must_use]
+    pub fn with_readiness(mut self, readiness: Readiness) -> Self {
+        self.service.readiness = readiness;
+        self
     }
 
     /// Serves health and metrics, listens to signals, and drives `work` to its end.

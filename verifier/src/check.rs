@@ -19,15 +19,16 @@ use engine::catalog::Leaf;
 use engine::postgres::session::BEGIN_READ_ONLY;
 use engine::postgres::{catalog, fingerprint};
 use ledger::checks::CheckLeaf;
-use ledger::hold::Held;
 use ledger::plan::Fill;
-use ledger::tasks::{Claimed, Failure, FailureClass, Work};
+use ledger::role::site::{InHand, Site};
+use ledger::tasks::{Failure, FailureClass, Work};
 use ledger::{Plan, chunks};
 use proto::TaskId;
 use proto::message::TaskOutcome;
 use shared::bus::Settlement;
+use shared::service::chain;
 
-use crate::site::{InHand, Site, chain};
+use crate::tell;
 
 const LATER: Duration = Duration::from_secs(5);
 /// How often the planner's word is looked at while it is no.
@@ -77,20 +78,11 @@ struct Check<'a> {
 
 /// Claims.
 pub(crate) async fn admit(site: &Site, task: TaskId) -> Admission {
-    let ledger = &site.target.ledger;
-    let sent = site.clock.monotonic();
-    match ledger.claim(task, &site.worker).await {
-        Ok(Claimed::Ours(claim)) => {
-            let lease = Held::begin(ledger, claim, sent, &site.clock);
-            Admission {
-                settlement: Settlement::Done,
-                in_hand: Some(InHand { claim, lease }),
-            }
-        }
-        // A check only reads, and its record is compare-and-set: a predecessor that still runs does no harm.
-        Ok(Claimed::NothingToDo | Claimed::Busy) => Admission {
+    // A check only reads, and its record is compare-and-set: a predecessor that still runs does no harm.
+    match site.claim(task).await {
+        Ok(in_hand) => Admission {
             settlement: Settlement::Done,
-            in_hand: None,
+            in_hand,
         },
         Err(error) => {
             tracing::warn!(%task, error = %chain(&error), "a check could not be claimed; its message comes again");
@@ -135,7 +127,7 @@ pub(crate) async fn run(site: &Site, in_hand: InHand) {
         }
     };
     match written {
-        Ok(true) => site.tell_planner(claim.job, claim.task, None, what).await,
+        Ok(true) => tell::planner(site, &site.event(&claim, what)).await,
         Ok(false) => {}
         Err(error) => {
             tracing::warn!(task = %claim.task, error = %chain(&error), "the end of a check could not be recorded; it is looked at again");
@@ -160,7 +152,8 @@ async fn check(site: &Site, in_hand: &InHand) -> Result<(), NoVerdict> {
     {
         return Ok(());
     }
-    let plan = site.plan_of(claim.job).await?;
+    let authority = site.target.ledger.job(claim.job).await?.authority;
+    let plan = Arc::new(site.plan_of(claim.job).await?.judged_under(authority));
     let Some(index) = plan.fills.iter().position(|f| f.id == fill) else {
         return Err(failed(
             FailureClass::Permanent,
@@ -300,7 +293,7 @@ impl Check<'_> {
             if !self.in_hand.lease.is_ours() {
                 return Err(NoVerdict::Lost);
             }
-            if self.site.shutdown.stopping.is_cancelled() {
+            if self.site.is_stopping() {
                 return Err(NoVerdict::Returned("the verifier is draining".to_owned()));
             }
             let pool = self.site.target.ledger.pool();

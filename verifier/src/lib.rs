@@ -3,18 +3,16 @@
 //! A verifier never writes to a user's table. What it finds is rows in the ledger; its messages only wake the planner. It
 //! reads in short transactions, each with its own snapshot, so that it holds back no vacuum.
 //!
-//! Reading order: `worker` is the loop; `read` is how a range of blocks is read and narrowed; `reread`
-//! looks at each chunk after it was filled; `check` reads the whole table and issues the verdict; `sampler` feeds the throttle.
+//! Reading order: `worker` is the loop; [`ledger::role::site`] is what every handler holds; `read` is how a range of
+//! blocks is read and narrowed; `reread` looks at each chunk after it was filled; `check` reads the whole table and
+//! issues the verdict; `sampler` feeds the throttle.
 
-mod beat;
 mod check;
-mod error;
-mod intake;
 mod read;
 mod reread;
 mod sampler;
 mod serve;
-mod site;
+mod tell;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -26,8 +24,9 @@ use shared::bus::Bus;
 use shared::clock::Clock;
 use shared::service::Shutdown;
 
-pub use error::Error;
-pub use serve::{Error as ServeError, serve};
+pub use ledger::role::Error;
+pub use ledger::role::serve::Error as ServeError;
+pub use serve::serve;
 
 /// What a verifier is started with.
 #[derive(Clone, Debug)]

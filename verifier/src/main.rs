@@ -1,31 +1,8 @@
 //! The verifier's binary: `verifier [SETTINGS.toml]`. Everything is in the library.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-use shared::settings::{Settings, Sources};
-
-/// Wrong usage.
-const USAGE: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let file = std::env::args_os().nth(1).map(PathBuf::from);
-    let settings = match Settings::load(&Sources {
-        file,
-        ..Sources::default()
-    }) {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("verifier: {error}");
-            return ExitCode::from(USAGE);
-        }
-    };
-    match verifier::serve(settings).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("verifier: {:#}", anyhow::Error::new(error));
-            ExitCode::FAILURE
-        }
-    }
+    shared::service::run_binary("verifier", verifier::serve).await
 }

@@ -23,10 +23,9 @@ use engine::postgres::{fingerprint, ident};
 use ledger::Plan;
 use ledger::checks::Mismatch;
 use ledger::plan::Fill;
+use ledger::role::site::Site;
 use serde_json::Value;
 use sqlx::{PgConnection, Postgres, Transaction};
-
-use crate::site::Site;
 
 /// Most wrong rows named by one read of a range.
 pub(crate) const NAMED: usize = 100;
@@ -128,7 +127,7 @@ impl Reader<'_> {
                 },
             }
             in_a_row += 1;
-            if in_a_row >= PATIENCE || self.site.shutdown.stopping.is_cancelled() {
+            if in_a_row >= PATIENCE || self.site.is_stopping() {
                 return Err(Stop::Failed(format!("{} attempts in a row failed", in_a_row)));
             }
             self.site.rest(PAUSE * in_a_row).await;
@@ -252,8 +251,8 @@ impl Found {
 fn of_engine(error: engine::postgres::Error) -> Fault {
     match error {
         engine::postgres::Error::Query { source, .. } => Fault::Database(source),
-        other @ (engine::postgres::Error::Shape { .. } | engine::postgres::Error::Ident(_)) => {
-            Fault::Other(other.to_string())
-        }
+        other @ (engine::postgres::Error::Shape { .. }
+        | engine::postgres::Error::Blind { .. }
+        | engine::postgres::Error::Ident(_)) => Fault::Other(other.to_string()),
     }
 }

@@ -15,14 +15,16 @@ use engine::postgres::ident;
 use engine::postgres::session::BEGIN_READ_ONLY;
 use ledger::checks::{Counted, Reread};
 use ledger::chunks::Chunk;
-use proto::message::TaskOutcome;
+use ledger::role::site::Site;
+use proto::message::{TaskEvent, TaskOutcome};
 use proto::{ChunkId, TaskId};
+use shared::service::chain;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::check::set_aside;
 use crate::read::{Found, Reader, Stop};
-use crate::site::{Site, chain};
+use crate::tell;
 
 const POLL: Duration = Duration::from_secs(1);
 /// Chunks one poll looks at.
@@ -94,7 +96,7 @@ pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
     let mut desk = Desk::default();
     let mut reading = JoinSet::new();
     let mut poll_at = site.clock.monotonic();
-    while !site.shutdown.stopping.is_cancelled() {
+    while !site.is_stopping() {
         while let Some(chunk) = desk.next() {
             let site = site.clone();
             reading.spawn(async move { (chunk.id, look(&site, &chunk).await) });
@@ -192,9 +194,12 @@ async fn refused(site: &Site, chunk: &Chunk, why: &str) -> Looked {
 async fn told(site: &Site, chunk: &Chunk, recorded: Result<bool, ledger::Error>) -> Looked {
     match recorded {
         Ok(true) => {
-            let task = TaskId::of_chunk(chunk.id);
-            site.tell_planner(chunk.job, task, Some(chunk.id), TaskOutcome::Done)
-                .await;
+            let event = TaskEvent {
+                task: TaskId::of_chunk(chunk.id),
+                chunk: Some(chunk.id),
+                what: TaskOutcome::Done,
+            };
+            tell::planner(site, &site.event_of(chunk.job, event)).await;
             Looked::Over
         }
         Ok(false) => Looked::Over,

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use engine::postgres::replica_lag::{Reading, ReplicaLag};
 use ledger::pace::{REPLICA_LAG, Signal};
+use ledger::role::site::Site;
 use proto::LeaseId;
 use shared::clock::within;
-
-use crate::site::{Site, chain};
+use shared::service::chain;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// A sample that takes longer is a reading that could not be made.
@@ -96,13 +96,13 @@ fn signal(source: String, lag: Option<Duration>, problem: Option<String>, requir
     }
 }
 
-/// Samples one target until the service stops.
-pub(crate) async fn run(site: Arc<Site>) {
+/// Samples one target until the service stops; `replicas` are those that must be there by configuration.
+pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
     let lease = LeaseId::random();
     let mut sampling = None;
     let mut tidied = false;
-    while !site.shutdown.stopping.is_cancelled() {
-        match round(&site, lease, &mut sampling, &mut tidied).await {
+    while !site.is_stopping() {
+        match round(&site, &replicas, lease, &mut sampling, &mut tidied).await {
             Ok(()) => {}
             Err(error) => {
                 tracing::warn!(target_name = %site.target.name, error = %chain(&error), "signals could not be written");
@@ -119,6 +119,7 @@ pub(crate) async fn run(site: Arc<Site>) {
 
 async fn round(
     site: &Site,
+    replicas: &[String],
     lease: LeaseId,
     sampling: &mut Option<Sampling>,
     tidied: &mut bool,
@@ -127,7 +128,7 @@ async fn round(
     if ledger.unfinished_jobs().await?.is_empty() {
         *sampling = None;
         if !*tidied {
-            tidy(site).await?;
+            tidy(site, replicas).await?;
             *tidied = true;
         }
         return Ok(());
@@ -139,7 +140,7 @@ async fn round(
     }
     let sampling = match sampling {
         Some(sampling) => sampling,
-        None => sampling.insert(Sampling::begin(required(site).await?)),
+        None => sampling.insert(Sampling::begin(required(site, replicas).await?)),
     };
     let signals = match sample(site, &mut sampling.lag).await {
         Ok(readings) => {
@@ -168,25 +169,22 @@ async fn sample(site: &Site, lag: &mut ReplicaLag) -> Result<Vec<Reading>, Strin
 }
 
 /// Who must be there: the configured ones, and those that an earlier sampler of this job found.
-async fn required(site: &Site) -> Result<BTreeSet<String>, ledger::Error> {
+async fn required(site: &Site, replicas: &[String]) -> Result<BTreeSet<String>, ledger::Error> {
     let known = site.target.ledger.signals().await?;
     let known = known
         .into_iter()
         .filter(|s| s.name == REPLICA_LAG && s.required && s.source != NOBODY);
-    Ok(known
-        .map(|s| s.source)
-        .chain(site.replicas.iter().cloned())
-        .collect())
+    Ok(known.map(|s| s.source).chain(replicas.iter().cloned()).collect())
 }
 
 /// Between jobs: whoever was required by the last one is no longer, unless it is configured.
-async fn tidy(site: &Site) -> Result<(), ledger::Error> {
+async fn tidy(site: &Site, replicas: &[String]) -> Result<(), ledger::Error> {
     let ledger = &site.target.ledger;
     let left: Vec<Signal> = ledger
         .signals()
         .await?
         .into_iter()
-        .filter(|s| s.name == REPLICA_LAG && s.required && !site.replicas.contains(&s.source))
+        .filter(|s| s.name == REPLICA_LAG && s.required && !replicas.contains(&s.source))
         .map(|s| Signal { required: false, ..s })
         .collect();
     if left.is_empty() {

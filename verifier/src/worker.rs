@@ -10,18 +10,18 @@
 //! An event is acknowledged as soon as it is noted: it is a hint, and a lost hint is found by the poll a second later.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use ledger::role::beat;
+use ledger::role::intake::{self, Inbound};
+use ledger::role::site;
 use proto::message::TaskOutcome;
 use proto::{ChunkId, Message, TargetName};
-use shared::bus::{Delivery, Settlement};
+use shared::bus::{Delivery, Queue, Settlement};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::intake::{self, Inbound};
-use crate::site::Site;
-use crate::{Context, Error, beat, check, reread, sampler};
+use crate::{Context, Error, check, reread, sampler};
 
 enum Event {
     /// A message.
@@ -34,26 +34,38 @@ enum Event {
     Aborted,
 }
 
+/// Events in hand at a time: they are only noted down, so a few are enough.
+const EVENTS: u16 = 16;
 /// Hints that wait to be looked at; more are dropped, the poll finds them.
 const HINTS: usize = 256;
 
 /// See [`crate::start`].
 pub(crate) async fn run(context: Context) -> Result<(), Error> {
-    let sites: Vec<Arc<Site>> = context
-        .targets
-        .iter()
-        .map(|target| Site::new(&context, target.clone()))
-        .collect();
-    let mut inbox = intake::open(&sites).await?;
+    let sites = site::all(
+        &context.targets,
+        &context.name,
+        &context.bus,
+        &context.clock,
+        &context.shutdown,
+    );
+    let queues = |target: TargetName| {
+        [
+            (Queue::Check(target.clone()), 1),
+            (Queue::EventsVerifier(target), EVENTS),
+        ]
+    };
+    let mut inbox = intake::open(&sites, queues).await?;
     let mut work = JoinSet::new();
     let mut hints = BTreeMap::new();
     for site in &sites {
         let (sender, receiver) = mpsc::channel(HINTS);
         hints.insert(site.target.name.clone(), sender);
         work.spawn(reread::run(site.clone(), receiver));
-        work.spawn(sampler::run(site.clone()));
+        let replicas = context.replicas.get(&site.target.name).cloned();
+        work.spawn(sampler::run(site.clone(), replicas.unwrap_or_default()));
     }
-    let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites)));
+    let detail = || serde_json::json!({});
+    let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, "verifier", detail)));
     tracing::info!(worker = %context.name, targets = context.targets.len(), "verifier is ready");
     let mut drained = false;
     let mut panicked = None;
@@ -85,17 +97,17 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
             Event::Aborted => break,
         }
     }
-    panicked.map_or(Ok(()), |panic| Err(Error::Panicked(panic)))
+    panicked.map_or(Ok(()), |source| {
+        Err(Error::Panicked {
+            role: "verifier",
+            source,
+        })
+    })
 }
 
-async fn handle(Inbound { site, delivery }: Inbound, hints: BTreeMap<TargetName, mpsc::Sender<ChunkId>>) {
-    let message = match &delivery.content {
-        Err(unreadable) => Err(unreadable.to_string()),
-        Ok(envelope) => match site.misdirected(envelope) {
-            Some(reason) => Err(reason),
-            None => Ok(envelope.message.clone()),
-        },
-    };
+async fn handle(inbound: Inbound, hints: BTreeMap<TargetName, mpsc::Sender<ChunkId>>) {
+    let message = inbound.message();
+    let Inbound { site, delivery } = inbound;
     match message {
         Err(reason) => settle(delivery, Settlement::Park(reason)).await,
         Ok(Message::CheckTask(task)) => {

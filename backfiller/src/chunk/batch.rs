@@ -254,9 +254,9 @@ impl Stop {
             }
             Self::Engine(error) => match error {
                 engine::postgres::Error::Query { source, .. } => (error.class(), Some(source)),
-                engine::postgres::Error::Shape { .. } | engine::postgres::Error::Ident(_) => {
-                    (error.class(), None)
-                }
+                engine::postgres::Error::Shape { .. }
+                | engine::postgres::Error::Blind { .. }
+                | engine::postgres::Error::Ident(_) => (error.class(), None),
             },
             Self::Ledger(_) | Self::Ident(_) => (Class::Permanent, None),
         };
@@ -302,6 +302,7 @@ mod tests {
             alias: "\"track\"".into(),
             set: "\"seconds\" = (milliseconds / 1000)".into(),
             wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
+            unrelated: "false".into(),
             key: "jsonb_build_object('id', \"id\")".into(),
             columns: Vec::new(),
         };

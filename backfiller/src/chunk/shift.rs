@@ -15,8 +15,10 @@ use std::time::Duration;
 use ledger::Plan;
 use ledger::chunks::{Chunk, Leave, leave};
 use ledger::plan::Fill;
+use ledger::role::site::{InHand, Site};
 use ledger::tasks::{Failure, FailureClass};
 use proto::ChunkId;
+use shared::service::chain;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +27,7 @@ use super::rate::Rate;
 use super::setbacks::{Reaction, Setbacks};
 use super::size::{BatchSize, MAX_BLOCKS};
 use super::{End, LATER, SOON, culprit};
-use crate::site::{InHand, Site};
-use crate::words::chain;
+use crate::rest::{jittered, rest};
 
 /// How often the planner's word is looked at while it is no.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -115,7 +116,7 @@ impl<'a> Shift<'a> {
             let now = self.site.clock.monotonic();
             let wait = self.rate.wait(now);
             if !wait.is_zero() {
-                self.site.rest(wait.min(SLICE), self.in_hand).await;
+                rest(self.site, self.in_hand, wait.min(SLICE)).await;
                 continue;
             }
             let batch = self.batch().await;
@@ -215,7 +216,7 @@ impl<'a> Shift<'a> {
                     in_a_row = self.setbacks.count(), "{where_}: {}; trying again", fault.words
                 );
                 if !pause.is_zero() {
-                    self.site.rest(self.site.jittered(pause), self.in_hand).await;
+                    rest(self.site, self.in_hand, jittered(pause)).await;
                 }
                 None
             }
@@ -278,7 +279,7 @@ impl<'a> Shift<'a> {
                 self.throttled += held;
                 return end;
             }
-            self.site.rest(LOOK_AGAIN, self.in_hand).await;
+            rest(self.site, self.in_hand, LOOK_AGAIN).await;
             match self.ask_leave().await {
                 Ok(next) => leave = next,
                 Err(error) => {

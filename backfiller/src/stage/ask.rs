@@ -14,7 +14,7 @@ pub(super) enum GoOn {
     No,
 }
 
-fn plain(error: ledger::Error) -> sqlx::Error {
+pub(super) fn plain(error: ledger::Error) -> sqlx::Error {
     match error {
         ledger::Error::Statement { source, .. } => source,
         other => sqlx::Error::Decode(Box::new(other)),

@@ -8,9 +8,9 @@ use ledger::plan::Phase;
 
 pub(super) fn belongs(phase: Phase, state: JobState) -> bool {
     match phase {
-        Phase::Rollback | Phase::Discard => state == JobState::RollingBack,
+        Phase::Unhide | Phase::Rollback | Phase::Discard => state == JobState::RollingBack,
         // A step in hand may end while the job is paused; what has not begun is not handed out then.
-        Phase::Expand | Phase::Finish => {
+        Phase::Expand | Phase::Finish | Phase::Lead | Phase::Hide | Phase::Drop => {
             state.is_forward() && state != JobState::Done
                 || matches!(state, JobState::Paused | JobState::Held)
         }
@@ -33,6 +33,9 @@ mod tests {
             (Phase::Rollback, JobState::RollingBack, true),
             (Phase::Discard, JobState::Backfilling, false),
             (Phase::Discard, JobState::Paused, false),
+            (Phase::Hide, JobState::ContractReady, true),
+            (Phase::Drop, JobState::RollingBack, false),
+            (Phase::Unhide, JobState::SoftDropped, false),
         ] {
             assert_eq!(belongs(phase, state), expected, "{phase:?} in {state}");
         }

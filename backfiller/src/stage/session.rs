@@ -2,10 +2,10 @@
 
 use engine::postgres::ident;
 use engine::postgres::session::{self, Backend, PINNED};
+use shared::service::chain;
 use sqlx::PgConnection;
 
 use super::{Job, NotDone};
-use crate::words::chain;
 
 /// A direct connection of the owner role, outside the pool, with the backend behind it.
 pub(super) struct StepSession {

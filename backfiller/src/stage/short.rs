@@ -18,6 +18,7 @@ use super::ask::GoOn;
 use super::session::{NoSession, StepSession};
 use super::{Job, NotDone, failed};
 use crate::crash;
+use crate::rest::{jittered, rest};
 
 /// Longest statement. What holds an exclusive lock for longer does not belong into a short step.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,9 +74,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
         ) {
             session = None;
         }
-        job.site
-            .rest(job.site.jittered(pause(attempt)), job.in_hand)
-            .await;
+        rest(job.site, job.in_hand, jittered(pause(attempt))).await;
     }
     Ok(())
 }
@@ -105,6 +104,10 @@ async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32
     for statement in &job.step.statements {
         let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
         engine::sql::execute_script(&mut tx, text).await.map_err(plain)?;
+    }
+    if let Some(authority) = job.step.authority {
+        let recorded = ledger::flags::record_authority(&mut tx, job.in_hand.claim.job, authority).await;
+        recorded.map_err(|error| plain(super::ask::plain(error)))?;
     }
     crash::point("step.before_commit");
     tx.commit()
@@ -171,9 +174,9 @@ fn engine_fault(error: engine::postgres::Error) -> Fault {
     let class = error.class();
     match error {
         engine::postgres::Error::Query { source, .. } => Fault::Database(class, source),
-        engine::postgres::Error::Shape { .. } | engine::postgres::Error::Ident(_) => {
-            Fault::End(failed(FailureClass::Permanent, error.to_string()))
-        }
+        engine::postgres::Error::Shape { .. }
+        | engine::postgres::Error::Blind { .. }
+        | engine::postgres::Error::Ident(_) => Fault::End(failed(FailureClass::Permanent, error.to_string())),
     }
 }
 

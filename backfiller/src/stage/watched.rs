@@ -15,6 +15,7 @@ use std::time::Duration;
 use engine::postgres::error::{Class, classify};
 use engine::postgres::session::{self, tag};
 use ledger::tasks::FailureClass;
+use shared::service::chain;
 use sqlx::PgConnection;
 
 use super::ask::GoOn;
@@ -23,7 +24,7 @@ use super::session::{NoSession, StepSession};
 use super::short::ask_alone;
 use super::{Job, NotDone, failed};
 use crate::crash;
-use crate::words::chain;
+use crate::rest::{jittered, rest};
 
 /// Attempts before the step is given back.
 const ATTEMPTS: u32 = 5;
@@ -59,9 +60,7 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
             return Err(job.failure(class, &error));
         }
         job.note_retry(attempt, &error).await;
-        job.site
-            .rest(job.site.jittered(Duration::from_secs(1 << attempt)), job.in_hand)
-            .await;
+        rest(job.site, job.in_hand, jittered(Duration::from_secs(1 << attempt))).await;
     }
     Err(NotDone::Returned(format!(
         "{}: {ATTEMPTS} attempts failed",
@@ -137,7 +136,7 @@ async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault>
         if let Some(end) = turned_around(job).await {
             return Err(Fault::End(end));
         }
-        job.site.rest(LOCK_POLL, job.in_hand).await;
+        rest(job.site, job.in_hand, LOCK_POLL).await;
     }
 }
 

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use engine::catalog::Catalog;
 use ledger::Plan;
 use planner::compile::{self, Acknowledged, Expressions};
-use planner::render;
+use planner::render::{self, Length};
 use planner::spec::Spec;
+use planner::submit::{self, Does};
 use shared::settings::DatabaseRole;
+use sqlx::PgConnection;
 
 use crate::error::{Error, Outcome};
-use crate::place::PlaceArgs;
+use crate::place::{Place, PlaceArgs};
 use crate::{out, specfile};
 
 /// Arguments of `sluice plan`.
@@ -31,6 +33,9 @@ pub struct PlanArgs {
     /// The plan document itself.
     #[arg(long)]
     json: bool,
+    /// Every body of every function, also where one replaces another.
+    #[arg(long, conflicts_with = "json")]
+    full: bool,
     /// Which database.
     #[command(flatten)]
     place: PlaceArgs,
@@ -49,7 +54,8 @@ pub async fn run(args: &PlanArgs) -> Result<Outcome, Error> {
     if args.json {
         out::json(&plan);
     } else {
-        out::answer(&render::text(&plan));
+        let length = if args.full { Length::Full } else { Length::Short };
+        out::answer(&render::text(&plan, length));
     }
     Ok(Outcome::Done)
 }
@@ -87,7 +93,26 @@ async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Plan, Error> {
         })?;
         out::note(&format!("catalog written to {}", path.display()));
     }
-    planner::submit::prepare(&mut conn, spec, &place.acknowledged())
+    if let Some(plan) = of_a_job(&place, &mut conn, spec).await {
+        return Ok(plan);
+    }
+    submit::prepare(&mut conn, spec, &place.acknowledged())
         .await
         .map_err(Error::Spec)
+}
+
+/// The plan of the unfinished job that does this already: compiled anew, the spec would meet that job's own objects. A plan needs
+/// no ledger, so one that cannot be read is none.
+async fn of_a_job(place: &Place, conn: &mut PgConnection, spec: &Spec) -> Option<Plan> {
+    let ledger = place.existing_ledger().await.ok()??;
+    let tables = submit::tables_of(conn, spec).await;
+    let met = submit::under_way(&ledger, &tables, spec).await.ok()??;
+    out::note(&met.words());
+    match met.does {
+        Does::TheSame => {
+            out::note("this is the plan that it runs:");
+            ledger.plan(&met.job.plan_hash).await.ok()
+        }
+        Does::SomethingElse => None,
+    }
 }

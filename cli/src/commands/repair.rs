@@ -4,7 +4,6 @@ use ledger::commands::Command;
 
 use crate::error::{Error, Outcome};
 use crate::order::{self, OrderArgs, Work};
-use crate::rest::Goal;
 
 /// Arguments of `sluice repair`.
 #[derive(clap::Args)]
@@ -19,5 +18,5 @@ pub struct RepairArgs {
 /// # Errors
 /// If the ledger cannot be reached, or there is no such job.
 pub async fn run(args: &RepairArgs) -> Result<Outcome, Error> {
-    order::give(&args.order, &Command::Repair, Work::Until(Goal::Forward)).await
+    order::give(&args.order, &Command::Repair, Work::Recheck).await
 }

@@ -7,7 +7,7 @@ use crate::{out, report};
 /// Arguments of `sluice report`.
 #[derive(clap::Args)]
 pub struct ReportArgs {
-    /// The job: its name, its id, or the first 8 digits of it.
+    /// The job: its name, its id, or an unambiguous beginning of the id.
     #[arg(value_name = "JOB")]
     job: String,
     /// As one JSON object.

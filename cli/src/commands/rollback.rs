@@ -1,5 +1,5 @@
-//! `sluice rollback JOB`: takes the triggers away and keeps what was added; with `--discard`, takes the job back to
-//! the schema it started from.
+//! `sluice rollback JOB`: gives hidden columns their names back, turns the flags to 0 %, waits until no application instance
+//! follows the old flags any more, then takes the triggers away. What was added stays; with `--discard` it goes too.
 
 use ledger::commands::Command;
 
@@ -13,6 +13,9 @@ pub struct RollbackArgs {
     /// Take added columns, indexes and constraints away too: back to the schema it started from.
     #[arg(long)]
     discard: bool,
+    /// Go back although some rows hold new values that the old column cannot hold: those values are lost.
+    #[arg(long)]
+    accept_loss: bool,
     /// Which job, and who commands.
     #[command(flatten)]
     order: OrderArgs,
@@ -25,6 +28,7 @@ pub struct RollbackArgs {
 pub async fn run(args: &RollbackArgs) -> Result<Outcome, Error> {
     let command = Command::Rollback {
         discard: args.discard,
+        accept_loss: args.accept_loss,
     };
     order::give(&args.order, &command, Work::Until(Goal::Back)).await
 }

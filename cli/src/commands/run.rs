@@ -2,29 +2,34 @@
 //!
 //! Everything that can be refused is refused before the ledger is created: the spec, the plan against the live
 //! database, the privileges. An unfinished job of the same name is continued with the plan it has; a changed spec is
-//! refused with the difference, because its triggers are already in place.
+//! refused with the difference, because its triggers are already in place. With `--until` the job comes to rest on the way:
+//! it goes on when the spec is run again. A job that is done stays done: run again, its spec only says so.
+
+mod known;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use ledger::jobs::Job;
-use ledger::{Ledger, Plan};
+use ledger::{JobState, Ledger, Plan};
 use planner::spec::Spec;
 use planner::submit;
 use proto::JobId;
 use shared::clock::{Clock, SystemClock};
 use shared::service::Shutdown;
 use shared::settings::DatabaseRole;
+use sqlx::pool::PoolConnection;
+use sqlx::Postgres;
 
 use crate::actor::ActorArgs;
-use crate::diff::{differences, only_budget};
 use crate::drive::{Drive, conclude, following, interruptible, stop};
-use crate::embedded::{self, Embedded, Roles};
+use crate::embedded::{self, Embedded, Roles, Scope};
 use crate::error::{Error, Outcome, chain};
-use crate::follow::{Driver, End};
+use crate::follow::{Driver, End, Follow};
 use crate::place::{Place, PlaceArgs};
 use crate::progress::Progress;
-use crate::rest::{Goal, rest};
+use crate::rest::{Goal, Rest, outcome, rest, words};
 use crate::{out, privileges, report, specfile};
 
 /// Arguments of `sluice run`.
@@ -33,7 +38,10 @@ pub struct RunArgs {
     /// The spec file, or - for standard input.
     #[arg(value_name = "SPEC")]
     spec: PathBuf,
-    /// Approve every gate in the name of --as.
+    /// How far; run the spec again to go on. A plan that comes to rest earlier stays there.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Until::Done)]
+    until: Until,
+    /// Approve every gate when the job reaches it, in the name of --as: also the one before old is dropped.
     #[arg(long)]
     yes: bool,
     /// Write the report of the job, as JSON, also when it did not get to its end.
@@ -50,6 +58,29 @@ pub struct RunArgs {
     place: PlaceArgs,
 }
 
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// Every row is filled, checked and mirrored; nothing has moved.
+    Verified,
+    /// Reads and writes use new; old is still there.
+    Flipped,
+    /// The end of the plan.
+    Done,
+}
+
+impl Until {
+    /// The state in which the job is to stay; None: where its plan ends.
+    fn state(self, plan: &Plan) -> Option<JobState> {
+        let state = match self {
+            Self::Verified => JobState::Verified,
+            Self::Flipped => JobState::Flipped,
+            Self::Done => JobState::Done,
+        };
+        Some(state).filter(|state| *state < plan.last_state)
+    }
+}
+
 /// Carries it out.
 ///
 /// # Errors
@@ -60,7 +91,12 @@ pub async fn run(args: &RunArgs) -> Result<Outcome, Error> {
     let place = args.place.place()?;
     let clock = SystemClock::shared();
     let (shutdown, _listening) = interruptible(&place, &clock)?;
-    let (ledger, job) = match unfinished(&place, &spec).await? {
+    let known = match known::job(&place, &spec).await {
+        // One role is locked out: what all of them lack says more.
+        Err(error @ Error::Locked(_)) => return Err(lacking(&place, &spec).await.err().unwrap_or(error)),
+        known => known?,
+    };
+    let (ledger, job) = match known {
         Some((ledger, job)) => (ledger, job),
         None => take(&place, &spec, &actor, &clock).await?,
     };
@@ -78,47 +114,6 @@ pub async fn run(args: &RunArgs) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// The unfinished job of the spec's name, if there is one and the spec is still the same.
-async fn unfinished(place: &Place, spec: &Spec) -> Result<Option<(Ledger, Job)>, Error> {
-    let Some(ledger) = place.existing_ledger().await? else {
-        return Ok(None);
-    };
-    let jobs = ledger.jobs().await?;
-    let Some(job) = jobs
-        .into_iter()
-        .find(|j| j.name == spec.name && !j.state.is_final())
-    else {
-        return Ok(None);
-    };
-    let plan = ledger.plan(&job.plan_hash).await?;
-    let differ = differences(&plan.spec, &spec.canonical());
-    if differ.is_empty() {
-        return Ok(Some((ledger, job)));
-    }
-    let lines: Vec<String> = differ.iter().map(|d| format!("\n  {d}")).collect();
-    let todo = if only_budget(&differ) {
-        format!(
-            "only the budget differs: `sluice tune {} {}` changes it while the job runs",
-            job.name,
-            place.flag()
-        )
-    } else {
-        format!(
-            "`sluice rollback {} --discard {}` takes the job back, then run the new spec",
-            job.name,
-            place.flag()
-        )
-    };
-    Err(Error::Refused(format!(
-        "job {} ({}) is {} with another spec of this name, and its objects are in place; what differs (job -> file):{}\n\
-         change the file back to continue that job; {todo}",
-        job.name,
-        job.id,
-        job.state,
-        lines.concat()
-    )))
-}
-
 /// Compiles the spec, refuses what must be refused, and only then creates the ledger and the job.
 async fn take(
     place: &Place,
@@ -126,6 +121,12 @@ async fn take(
     actor: &str,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Ledger, Job), Error> {
+    if let Some(ledger) = place.existing_ledger().await? {
+        let tables = submit::tables_of(&mut *connection(place).await?, spec).await;
+        if let Some(met) = submit::under_way(&ledger, &tables, spec).await? {
+            return Err(Error::Refused(met.words()));
+        }
+    }
     let plan = prepare(place, spec).await?;
     let target = embedded::connect(place, clock).await?;
     let id = JobId::new();
@@ -135,14 +136,25 @@ async fn take(
     Ok((target.ledger, job))
 }
 
+/// Refuses if the roles lack anything that work on the spec's tables needs.
+async fn lacking(place: &Place, spec: &Spec) -> Result<(), Error> {
+    let mut conn = connection(place).await?;
+    let tables = submit::tables_of(&mut conn, spec).await;
+    privileges::require(place, &tables).await
+}
+
+async fn connection(place: &Place) -> Result<PoolConnection<Postgres>, Error> {
+    let pool = place.pool(DatabaseRole::Data).await?;
+    Ok(pool
+        .acquire()
+        .await
+        .map_err(engine::postgres::error::Error::query("take a connection"))?)
+}
+
 /// The plan. A role that may not even read the table makes the database's answer a fault of the spec; what it lacks
 /// says more, so that is asked first then.
 async fn prepare(place: &Place, spec: &Spec) -> Result<Plan, Error> {
-    let pool = place.pool(DatabaseRole::Data).await?;
-    let mut conn = pool
-        .acquire()
-        .await
-        .map_err(engine::postgres::error::Error::query("take a connection"))?;
+    let mut conn = connection(place).await?;
     let prepared = submit::prepare(&mut conn, spec, &place.acknowledged()).await;
     let only_the_spec = prepared
         .as_ref()
@@ -163,36 +175,43 @@ async fn to_rest(
 ) -> Result<Outcome, Error> {
     let plan = Arc::new(drive.ledger.plan(&drive.job.plan_hash).await?);
     let mut progress = Progress::new();
-    let follow = following(drive, plan, shutdown, approver);
+    let until = args.until.state(&plan);
+    let follow = Follow {
+        approver,
+        until,
+        ..following(drive, plan, shutdown)
+    };
     loop {
-        if let Some(outcome) = already(drive, args).await? {
+        if let Some(outcome) = already(drive, &follow, args).await? {
             return Ok(outcome);
         }
-        let mut driver = driver(drive, shutdown).await?;
+        let mut driver = driver(drive, shutdown, until).await?;
         let end = follow.run(&mut driver, &mut progress).await;
         stop(driver, drive.place).await;
         match end? {
             End::Orphaned => progress.note("that planner is gone: this process goes on in its place"),
             end => {
                 progress.finish();
-                return Ok(said(&end, drive.place, args));
+                let outcome = said(&end, drive.place, args);
+                if let Some(until) = until.filter(|_| outcome == Outcome::Done) {
+                    out::note(&format!(
+                        "this run was asked to end at {until}; run the spec again without --until to go on"
+                    ));
+                }
+                return Ok(outcome);
             }
         }
     }
 }
 
 /// A job that has arrived needs nobody to drive it.
-async fn already(drive: &Drive<'_>, args: &RunArgs) -> Result<Option<Outcome>, Error> {
+async fn already(drive: &Drive<'_>, follow: &Follow<'_>, args: &RunArgs) -> Result<Option<Outcome>, Error> {
     let job = drive.ledger.job(drive.job.id).await?;
-    let plan = drive.ledger.plan(&job.plan_hash).await?;
-    let arrived = rest(job.state, &plan, &[]) == Some(crate::rest::Rest::Arrived);
+    let arrived = rest(&job, &follow.plan, &[], follow.until) == Some(Rest::Arrived);
     if !arrived || !drive.ledger.pending_commands(job.id).await?.is_empty() {
         return Ok(None);
     }
-    let text = format!(
-        "{} is {}: every row was checked, there is nothing left to do",
-        job.name, job.state
-    );
+    let text = nothing_left(&job, follow.until);
     if args.json {
         out::note(&text);
     } else {
@@ -201,8 +220,16 @@ async fn already(drive: &Drive<'_>, args: &RunArgs) -> Result<Option<Outcome>, E
     Ok(Some(Outcome::Done))
 }
 
+fn nothing_left(job: &Job, until: Option<JobState>) -> String {
+    let (name, state) = (&job.name, job.state);
+    match until {
+        Some(until) => format!("{name} is {state}: there is nothing left to do until {until}"),
+        None => format!("{name} is {state}: there is nothing left to do"),
+    }
+}
+
 /// Roles in this process, unless a planner elsewhere holds the lease.
-async fn driver(drive: &Drive<'_>, shutdown: &Shutdown) -> Result<Driver, Error> {
+async fn driver(drive: &Drive<'_>, shutdown: &Shutdown, until: Option<JobState>) -> Result<Driver, Error> {
     if let Some(holder) = drive.ledger.lease_holder("planner").await? {
         out::note(&format!(
             "planner {holder} is active for this database: watching what it does"
@@ -210,21 +237,19 @@ async fn driver(drive: &Drive<'_>, shutdown: &Shutdown) -> Result<Driver, Error>
         return Ok(Driver::Theirs);
     }
     let target = embedded::connect(drive.place, &drive.clock).await?;
-    let embedded = Embedded::start(
-        drive.place,
-        target,
-        Roles::All,
-        drive.clock.clone(),
-        shutdown.clone(),
-    );
+    let scope = Scope {
+        roles: Roles::All,
+        until,
+    };
+    let embedded = Embedded::start(drive.place, target, scope, drive.clock.clone(), shutdown.clone());
     Ok(Driver::Ours(Box::new(embedded)))
 }
 
 fn said(end: &End, place: &Place, args: &RunArgs) -> Outcome {
     match end {
         End::Rest(rest, view) if args.json => {
-            out::note(&crate::rest::words(rest, &view.job, &place.flag()));
-            crate::rest::outcome(rest, Goal::Forward)
+            out::note(&words(rest, &view.job, &place.flag()));
+            outcome(rest, Goal::Forward)
         }
         end => conclude(end, place, Goal::Forward),
     }
@@ -256,4 +281,21 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
         out::note(&format!("the report was not written: {}", chain(&error)));
         error
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn a_run_stays_where_it_is_asked_to_unless_the_plan_ends_before() {
+        let (plan, stays) = (example::plan(), example::plan_that_stays());
+        assert_eq!(Until::Verified.state(&plan), Some(JobState::Verified));
+        assert_eq!(Until::Flipped.state(&plan), Some(JobState::Flipped));
+        assert_eq!(Until::Done.state(&plan), None);
+        assert_eq!(Until::Verified.state(&stays), Some(JobState::Verified));
+        assert_eq!(Until::Flipped.state(&stays), None);
+        assert_eq!(Until::Done.state(&stays), None);
+    }
 }

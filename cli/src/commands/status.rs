@@ -18,7 +18,7 @@ const REPAINT: &str = "\x1b[H\x1b[2J";
 /// Arguments of `sluice status`.
 #[derive(clap::Args)]
 pub struct StatusArgs {
-    /// The job: its name, its id, or the first 8 digits of it; all jobs if it is left out.
+    /// The job: its name, its id, or an unambiguous beginning of the id; all jobs if it is left out.
     #[arg(value_name = "JOB")]
     job: Option<String>,
     /// Look again every second, until Ctrl-C.

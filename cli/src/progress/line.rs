@@ -38,6 +38,11 @@ pub(super) fn text(view: &View, rate: Option<f64>, eta: Option<Eta>) -> String {
     text
 }
 
+/// Whether chunks say how far a job is in this state. After the last row was checked, what is left is waiting.
+pub(super) fn has_chunks(state: JobState) -> bool {
+    state <= JobState::Verified
+}
+
 /// Why nothing is written, or what the job waits for; None while rows are being filled.
 pub(super) fn waits(view: &View) -> Option<String> {
     if let Some(why) = view.throttled_by() {
@@ -123,6 +128,20 @@ mod tests {
             text(&throttled, Some(0.0), None),
             "track-seconds: backfilling 50%, 5,000 rows seen, 4,990 changed, throttled: replica_lag of standby is 9.0 s"
         );
+    }
+
+    #[test]
+    fn after_verified_the_reason_says_for_what_and_until_when() {
+        let why = "flag track.seconds.read is at 5 %; 100 % follows at 2026-01-01T01:00:00Z";
+        let mut soaking = view(JobState::FlippingReads, half());
+        soaking.job.reason = Some(why.to_owned());
+        assert_eq!(
+            text(&soaking, None, None),
+            format!("track-seconds: flipping-reads, {why}")
+        );
+        assert_eq!(waits(&soaking).as_deref(), Some(why));
+        let with: Vec<JobState> = JobState::ALL.iter().copied().filter(|s| has_chunks(*s)).collect();
+        assert_eq!(with.last(), Some(&JobState::Verified));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn list_text(jobs: &[JobLine]) -> String {
             job.id,
             job.name,
             job.state,
-            super::text::time(job.updated_at)
+            crate::out::moment(job.updated_at)
         ));
         if let Some(reason) = &job.reason {
             text.push_str(&format!("    {reason}\n"));

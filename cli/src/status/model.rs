@@ -1,10 +1,13 @@
 //! The status object. Its field names are an interface: add, never rename.
 
 use jiff::Timestamp;
+use ledger::flags::Flag;
 use ledger::plan::Phase;
 use ledger::status::StageRow;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::way_back::WayBack;
 
 /// One job with everything around it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,6 +20,12 @@ pub struct Status {
     pub planner: Option<String>,
     /// The six stages.
     pub stages: Vec<StageRow>,
+    /// Which side is the truth: `old` or `new`.
+    pub authority: String,
+    /// The flags that the application follows.
+    pub flags: Vec<Flag>,
+    /// Whether it can still be taken back; null once it was.
+    pub way_back: Option<WayBack>,
     /// Where it waits for a person.
     pub gates: Vec<GateLine>,
     /// Work that was given back and waits, with the reason.
@@ -27,8 +36,10 @@ pub struct Status {
     pub pace: Option<PaceLine>,
     /// The pressure readings.
     pub signals: Vec<SignalLine>,
-    /// Processes heard within the last quarter of a minute.
+    /// Processes heard within the last minute.
     pub workers: Vec<WorkerLine>,
+    /// How many more were heard within the last day: ended, or dead.
+    pub workers_gone: usize,
     /// Commands that no planner has answered yet.
     pub commands: Vec<CommandLine>,
     /// Rows that the triggers set aside.
@@ -141,6 +152,8 @@ pub struct PaceLine {
     pub rows_per_second_each: Option<u64>,
     /// How long signals stopped it so far.
     pub throttled_seconds: f64,
+    /// It is a signal that stops it now.
+    pub stopped_by_signal: bool,
 }
 
 /// A pressure reading.
@@ -193,7 +206,7 @@ pub struct QuarantineLine {
     pub key: Value,
     /// The new column.
     pub column: String,
-    /// `error` or `conflict`.
+    /// `error`, `conflict`, `lost` or `closed`.
     pub kind: String,
     /// SQLSTATE.
     pub sqlstate: String,

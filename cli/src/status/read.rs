@@ -4,24 +4,29 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::jobs::Job;
-use ledger::status::{Counts, StageRow};
-use ledger::{JobState, Ledger, Plan, Stage, StageStatus};
+use ledger::status::Beat;
+use ledger::{Ledger, Plan};
 use planner::decide::Machine;
 
 use super::keys;
 use super::model::{
-    ChunkCounts, CommandLine, EventLine, FailedLine, GateLine, GivenBackLine, JobHead, MismatchLine,
-    PaceLine, Progress, QuarantineLine, SignalLine, Status, WorkerLine,
+    CommandLine, EventLine, FailedLine, GateLine, GivenBackLine, JobHead, MismatchLine, PaceLine,
+    QuarantineLine, SignalLine, Status, WorkerLine,
 };
-use crate::eta;
+use super::moves::{Crew, Standstill, progress, waits};
 use crate::place::Place;
+use crate::view::is_throttled;
+use crate::rest::rest;
+use crate::way_back::way_back;
 
 /// Rows of each kind that are shown; `--json` has no more either, the ledger has all.
 const SHOWN: i64 = 50;
 /// Entries of the audit trail that are shown.
 const EVENTS: usize = 12;
-/// A process that was not heard for longer is not shown as alive.
+/// A process that was not heard for longer does not count as alive.
 const ALIVE: Duration = Duration::from_secs(15);
+/// One that was not heard for longer is not shown by name: every command that carried itself out has left one behind.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Where a status is read from.
 #[derive(Clone, Copy, Debug)]
@@ -45,16 +50,33 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     let counts = ledger.counts(job).await?;
     let pace = pace(ledger, job).await?;
     let planner = ledger.lease_holder("planner").await?;
-    let throttled = pace.as_ref().map_or(0.0, |p| p.throttled_seconds);
+    let approvals = ledger.approvals(job.id).await?;
+    let approved: Vec<String> = approvals.iter().map(|(gate, _)| gate.clone()).collect();
+    let resting = rest(job, &plan, &approved, None);
+    let beats = ledger.beats().await?;
+    let crew = Crew {
+        planner: planner.as_deref(),
+        backfiller: beats.iter().any(|b| b.role == "backfiller" && b.age < ALIVE),
+    };
+    let waits = waits(job, resting.as_ref(), pace.as_ref(), &counts, crew);
+    let still = Standstill {
+        throttled: pace.as_ref().map_or(0.0, |p| p.throttled_seconds),
+        now: waits.is_some(),
+    };
+    let (workers, workers_gone) = workers(beats);
     Ok(Status {
-        waits: waits(job, pace.as_ref(), planner.as_deref()),
+        waits,
         planner,
-        gates: gates(ledger, job, &plan).await?,
+        authority: job.authority.as_str().to_owned(),
+        flags: ledger.flags(job.id).await?,
+        way_back: way_back(job, ledger.closed(job.id, &job.tag).await?),
+        gates: gates(&plan, &approvals),
         given_back: given_back(ledger, job, &plan).await?,
-        progress: progress(job.state, &counts, &stages, reader.now, throttled),
+        progress: progress(job.state, &counts, &stages, reader.now, still),
         pace,
         signals: signals(ledger).await?,
-        workers: workers(ledger).await?,
+        workers,
+        workers_gone,
         commands: commands(ledger, job).await?,
         quarantined: quarantined(ledger, job).await?,
         mismatches: mismatches(ledger, job).await?,
@@ -79,92 +101,22 @@ fn head(job: &Job) -> JobHead {
     }
 }
 
-/// The first thing an operator asks: why is nothing happening?
-fn waits(job: &Job, pace: Option<&PaceLine>, planner: Option<&str>) -> Option<String> {
-    let moves = match job.state {
-        JobState::Verified
-        | JobState::Done
-        | JobState::Paused
-        | JobState::Held
-        | JobState::RolledBack
-        | JobState::Failed
-        | JobState::Aborted => false,
-        state => state.is_forward() || state == JobState::RollingBack,
-    };
-    if moves && planner.is_none() {
-        return Some(
-            "no planner is active, so nothing goes on: start one (`sluice planner`), or run the spec again (`sluice run`)".to_owned(),
-        );
-    }
-    let throttled = pace
-        .filter(|p| job.state == JobState::Backfilling && !p.go)
-        .map(|p| {
-            format!(
-                "throttled: {}",
-                p.reason.as_deref().unwrap_or("no reason is recorded")
-            )
-        });
-    throttled.or_else(|| job.reason.clone())
-}
-
-fn progress(
-    state: JobState,
-    counts: &Counts,
-    stages: &[StageRow],
-    now: Timestamp,
-    throttled: f64,
-) -> Progress {
-    let stage = stages
-        .iter()
-        .find(|s| s.name == Stage::Backfill && s.status == StageStatus::Running);
-    let elapsed = stage
-        .and_then(|s| s.started_at)
-        .and_then(|started| Duration::try_from(now.duration_since(started)).ok())
-        .map(|elapsed| elapsed.saturating_sub(Duration::try_from_secs_f64(throttled).unwrap_or_default()))
-        .filter(|_| state == JobState::Backfilling);
-    let eta = elapsed.and_then(|e| eta::from_average(counts.blocks_done, counts.blocks_total, e));
-    Progress {
-        blocks_total: counts.blocks_total,
-        blocks_done: counts.blocks_done,
-        rows_seen: counts.rows_seen,
-        rows_changed: counts.rows_changed,
-        rows_checked: counts.rows_checked,
-        rows_mismatched: counts.rows_mismatched,
-        rows_quarantined: counts.rows_quarantined,
-        rows_per_second: elapsed
-            .filter(|e| !e.is_zero())
-            .map(|e| counts.rows_seen as f64 / e.as_secs_f64()),
-        eta_seconds: eta
-            .filter(|_| counts.blocks_done < counts.blocks_total)
-            .map(|e| [e.low.as_secs(), e.high.as_secs()]),
-        chunks: ChunkCounts {
-            total: counts.chunks_total,
-            done: counts.chunks_done,
-            in_hand: counts.chunks_leased,
-            failed: counts.chunks_failed,
-            retried: counts.retried,
-        },
-    }
-}
-
-async fn gates(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<GateLine>, ledger::Error> {
-    let approvals = ledger.approvals(job.id).await?;
+fn gates(plan: &Plan, approvals: &[(String, String)]) -> Vec<GateLine> {
     let by = |name: &str| {
         approvals
             .iter()
             .find(|(gate, _)| gate == name)
             .map(|(_, actor)| actor.clone())
     };
-    Ok(plan
-        .gates
-        .iter()
+    let gates = plan.gates.iter();
+    gates
         .map(|g| GateLine {
             name: g.name.clone(),
             before: g.before,
             reasons: g.reasons.clone(),
             approved_by: by(&g.name),
         })
-        .collect())
+        .collect()
 }
 
 async fn given_back(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<GivenBackLine>, ledger::Error> {
@@ -181,6 +133,7 @@ async fn given_back(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<Given
 
 async fn pace(ledger: &Ledger, job: &Job) -> Result<Option<PaceLine>, ledger::Error> {
     Ok(ledger.pace(job.id).await?.map(|(pace, stopped)| PaceLine {
+        stopped_by_signal: is_throttled(job, &pace),
         go: pace.go,
         reason: pace.reason,
         max_parallel: pace.max_parallel,
@@ -204,15 +157,18 @@ async fn signals(ledger: &Ledger) -> Result<Vec<SignalLine>, ledger::Error> {
         .collect())
 }
 
-async fn workers(ledger: &Ledger) -> Result<Vec<WorkerLine>, ledger::Error> {
-    let beats = ledger.beats().await?.into_iter().filter(|beat| beat.age < ALIVE);
-    Ok(beats
+/// Those that are worth a line, and how many others there were.
+fn workers(beats: Vec<Beat>) -> (Vec<WorkerLine>, usize) {
+    let (heard, gone): (Vec<Beat>, Vec<Beat>) = beats.into_iter().partition(|beat| beat.age < REMEMBERED);
+    let lines = heard
+        .into_iter()
         .map(|b| WorkerLine {
             name: b.worker,
             role: b.role,
             age_seconds: b.age.as_secs_f64(),
         })
-        .collect())
+        .collect();
+    (lines, gone.len())
 }
 
 async fn commands(ledger: &Ledger, job: &Job) -> Result<Vec<CommandLine>, ledger::Error> {
@@ -294,48 +250,16 @@ async fn events(ledger: &Ledger, job: &Job) -> Result<Vec<EventLine>, ledger::Er
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example;
 
     #[test]
-    fn a_job_that_nobody_drives_says_so_and_what_to_start() {
-        let why = waits(&example::job(JobState::Backfilling), None, None).unwrap();
-        assert!(why.contains("no planner") && why.contains("sluice run"), "{why}");
-        assert_eq!(waits(&example::job(JobState::Verified), None, None), None);
-    }
-
-    #[test]
-    fn a_throttle_says_which_signal() {
-        let pace = PaceLine {
-            go: false,
-            reason: Some("replica_lag of b is 7.0 s, limit 5 s".to_owned()),
-            max_parallel: 2,
-            rows_per_second_each: None,
-            throttled_seconds: 3.0,
+    fn processes_of_long_ago_are_only_counted() {
+        let beat = |worker: &str, seconds| Beat {
+            worker: worker.to_owned(),
+            role: "backfiller".to_owned(),
+            age: Duration::from_secs(seconds),
         };
-        let why = waits(
-            &example::job(JobState::Backfilling),
-            Some(&pace),
-            Some("planner-1"),
-        );
-        assert_eq!(why.unwrap(), "throttled: replica_lag of b is 7.0 s, limit 5 s");
-    }
-
-    #[test]
-    fn the_rate_leaves_throttled_time_out() {
-        let counts = Counts {
-            blocks_done: 50,
-            blocks_total: 100,
-            rows_seen: 1_000,
-            ..Counts::default()
-        };
-        let stages = [StageRow {
-            name: Stage::Backfill,
-            status: StageStatus::Running,
-            started_at: Some(example::time(0)),
-            ended_at: None,
-        }];
-        let progress = progress(JobState::Backfilling, &counts, &stages, example::time(110), 10.0);
-        assert_eq!(progress.rows_per_second, Some(10.0));
-        assert_eq!(progress.eta_seconds, Some([90, 125]));
+        let (lines, gone) = workers(vec![beat("a", 1), beat("b", 40), beat("c", 61), beat("d", 7_200)]);
+        let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+        assert_eq!((names.as_slice(), gone), (&["a", "b"][..], 2));
     }
 }

@@ -1,19 +1,21 @@
 //! The status for people: sections that have nothing to say are left out.
 
+mod cutover;
+mod rows;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use ledger::StageStatus;
 use serde_json::Value;
 use shared::units::{format_count, format_duration, format_rate};
 
-use super::model::{EventLine, Status};
+use super::model::{EventLine, PaceLine, Status};
 use crate::eta::Eta;
+use crate::out::moment as time;
 
-/// Wall time to the second, in UTC.
-pub(super) fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
+/// The state in which rows are filled, as the object spells it.
+const FILLING: &str = "backfilling";
 
 /// Writes it.
 #[must_use]
@@ -21,12 +23,13 @@ pub fn text(status: &Status) -> String {
     let mut page = Page::default();
     head(&mut page, status);
     stages(&mut page, status);
+    cutover::write(&mut page, status);
     gates(&mut page, status);
     given_back(&mut page, status);
     progress(&mut page, status);
     pressure(&mut page, status);
     workers(&mut page, status);
-    rows(&mut page, status);
+    rows::write(&mut page, status);
     events(&mut page, &status.events);
     page.0
 }
@@ -78,6 +81,10 @@ fn stages(page: &mut Page, status: &Status) {
     for stage in &status.stages {
         let mut line = format!("  {:<9} {:<8}", stage.name, stage.status);
         match (stage.started_at, stage.ended_at) {
+            // The time between is mostly that in which the job stood where it was.
+            (Some(from), Some(to)) if stage.status == StageStatus::Undone => {
+                let _ = write!(line, " began {}, taken back by {}", time(from), time(to));
+            }
             (Some(from), Some(to)) => {
                 let took = Duration::try_from(to.duration_since(from)).unwrap_or_default();
                 let _ = write!(line, " {}, took {}", time(from), format_duration(took));
@@ -162,23 +169,10 @@ fn progress(page: &mut Page, status: &Status) {
 }
 
 fn pressure(page: &mut Page, status: &Status) {
-    if let Some(pace) = &status.pace {
+    // Only rows that are being filled have a pace.
+    if let Some(pace) = status.pace.as_ref().filter(|_| status.job.state == FILLING) {
         page.title("pace");
-        let rows = pace
-            .rows_per_second_each
-            .map_or("rows/s not limited".to_owned(), |r| {
-                format!("{} rows/s each", format_count(r))
-            });
-        let state = if pace.go {
-            "writing is allowed"
-        } else {
-            "nothing is written"
-        };
-        page.line(&format!(
-            "  {state}: {} chunks in flight, {rows}; stopped by signals for {} so far",
-            pace.max_parallel,
-            format_duration(Duration::try_from_secs_f64(pace.throttled_seconds).unwrap_or_default())
-        ));
+        page.line(&format!("  {}", pace_words(pace, status)));
     }
     if status.signals.is_empty() {
         return;
@@ -197,6 +191,25 @@ fn pressure(page: &mut Page, status: &Status) {
     }
 }
 
+/// What may be written, and whether anything is.
+fn pace_words(pace: &PaceLine, status: &Status) -> String {
+    let rows = pace
+        .rows_per_second_each
+        .map_or("rows/s not limited".to_owned(), |r| {
+            format!("{} rows/s each", format_count(r))
+        });
+    let state = if pace.go && status.waits.is_none() {
+        "writing is allowed"
+    } else {
+        "nothing is written now; the limits"
+    };
+    format!(
+        "{state}: at most {} chunks in flight, {rows}; stopped by signals for {} so far",
+        pace.max_parallel,
+        format_duration(Duration::try_from_secs_f64(pace.throttled_seconds).unwrap_or_default())
+    )
+}
+
 fn workers(page: &mut Page, status: &Status) {
     page.title("processes");
     page.line(&format!(
@@ -209,44 +222,10 @@ fn workers(page: &mut Page, status: &Status) {
             worker.role, worker.name, worker.age_seconds
         ));
     }
-}
-
-fn rows(page: &mut Page, status: &Status) {
-    if !status.quarantined.is_empty() {
-        page.title("quarantined rows");
-    }
-    for row in &status.quarantined {
+    if status.workers_gone > 0 {
         page.line(&format!(
-            "  {} {}: column {}, {}, SQLSTATE {}, {}, {}",
-            row.table,
-            row.key,
-            row.column,
-            row.kind,
-            row.sqlstate,
-            row.message,
-            time(row.at)
-        ));
-    }
-    if !status.mismatches.is_empty() {
-        page.title("rows found wrong");
-    }
-    for row in &status.mismatches {
-        page.line(&format!("  {} {}: {}", row.table, row.key, row.detail));
-    }
-    if !status.failed_chunks.is_empty() {
-        page.title("ranges that could not be filled");
-    }
-    for range in &status.failed_chunks {
-        let keys = range.keys.as_ref().map_or(String::new(), |[first, last]| {
-            format!(", stopped between keys {first} and {last}")
-        });
-        page.line(&format!(
-            "  {} blocks {} to {}{keys}: SQLSTATE {}, {}",
-            range.table,
-            range.first_block,
-            range.end_block,
-            range.sqlstate.as_deref().unwrap_or("none"),
-            range.message
+            "  {} more within the last day, not heard for a minute",
+            status.workers_gone
         ));
     }
 }

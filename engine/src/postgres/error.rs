@@ -27,6 +27,14 @@ pub enum Error {
         /// What the decoder said.
         source: serde_json::Error,
     },
+    /// The role may not see what was asked, so "nothing" would be a guess.
+    #[error("could not {doing}: {need}")]
+    Blind {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the role needs, with the GRANT.
+        need: &'static str,
+    },
     /// A name that cannot be quoted.
     #[error("a name cannot be used")]
     Ident(#[from] IdentError),
@@ -44,6 +52,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Query { source, .. } => classify(source),
+            Self::Blind { .. } => Class::Permission,
             Self::Shape { .. } | Self::Ident(_) => Class::Permanent,
         }
     }

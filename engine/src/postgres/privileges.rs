@@ -190,12 +190,14 @@ async fn data_needs(conn: &mut PgConnection, table: &TableName) -> Result<Vec<Ne
 }
 
 async fn ledger_need(conn: &mut PgConnection) -> Result<Need, Error> {
-    if schema_exists(conn).await? {
+    if let Some(owner) = schema_owner(conn).await? {
+        let owner = ident::quote(&owner)?;
+        // Its tables belong to that role too: another owner of the schema alone could read none of them.
         return Ok(Need {
-            what: "ownership of schema \"sluice\"".into(),
+            what: format!("the rights of {owner}, which owns the ledger (schema \"sluice\"); connecting as that role will do as well"),
             holds: "(SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'sluice')"
                 .into(),
-            grant: "ALTER SCHEMA \"sluice\" OWNER TO {role}".into(),
+            grant: format!("GRANT {owner} TO {{role}}"),
         });
     }
     let database = current_database(conn).await?;
@@ -216,6 +218,16 @@ async fn schema_exists(conn: &mut PgConnection) -> Result<bool, Error> {
         .fetch_one(conn)
         .await
         .map_err(Error::query("look for the schema sluice"))
+}
+
+/// Who owns the ledger; None if there is none.
+async fn schema_owner(conn: &mut PgConnection) -> Result<Option<String>, Error> {
+    const SQL: &str = "/* sluice:engine.ledger_owner */ \
+        SELECT pg_catalog.pg_get_userbyid(nspowner)::text FROM pg_catalog.pg_namespace WHERE nspname = 'sluice'";
+    sql::scalar(SQL)
+        .fetch_optional(conn)
+        .await
+        .map_err(Error::query("ask who owns the schema sluice"))
 }
 
 /// Drops what the role has already. One statement a need: a missing USAGE on a schema would fail the name lookup of all others.

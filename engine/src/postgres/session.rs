@@ -10,6 +10,7 @@
 //! So one list, [`PINNED`], fixes those settings for all three.
 
 mod backend;
+mod user;
 
 pub use backend::{Backend, Terminated, backend, terminate_backend};
 
@@ -20,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
-use super::error::{Class, Error, classify};
+use super::error::{Class, Error, classify, sqlstate};
 use super::ident::{self, IdentError};
 use crate::sql;
 
@@ -75,9 +76,7 @@ pub enum ConnectError {
     )]
     Url(#[source] sqlx::Error),
     /// Nobody answered, or the server said no.
-    #[error(
-        "could not connect to PostgreSQL at {at}; check that it runs there, accepts this user, and is reachable from here"
-    )]
+    #[error("could not connect to PostgreSQL at {at}; {}", advice(source))]
     Refused {
         /// `host:port, database "d", user "u"`.
         at: String,
@@ -103,6 +102,23 @@ impl ConnectError {
             Self::Refused { source, .. } => classify(source),
             Self::Silent { .. } => Class::Transient,
         }
+    }
+}
+
+/// What to look at, by what went wrong.
+fn advice(source: &sqlx::Error) -> &'static str {
+    if matches!(source, sqlx::Error::Io(_)) {
+        return "nobody answers there: check host and port, that the server runs, and that it is reachable from here";
+    }
+    match sqlstate(source).as_deref() {
+        Some("28P01") => "check user and password (PGPASSWORD, or in the URL)",
+        Some("28000") => "check the user, whether it may log in, and the server's pg_hba.conf",
+        Some("3D000") => "check the name of the database, which comes after the last slash of the URL",
+        Some("42501") => "this user may not enter the database: GRANT CONNECT ON DATABASE ... TO ...",
+        Some("53300") => "the server has no connection left: wait, or raise max_connections",
+        Some("57P03") => "the server is starting or stopping: try again in a moment",
+        Some(_) => "the server said no",
+        None => "check that a PostgreSQL server answers there, with or without TLS as the URL says (sslmode)",
     }
 }
 
@@ -145,7 +161,9 @@ async fn begin_session(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
-    let parsed: PgConnectOptions = url.expose_secret().parse().map_err(ConnectError::Url)?;
+    let parsed: PgConnectOptions = user::with_user(url.expose_secret())
+        .parse()
+        .map_err(ConnectError::Url)?;
     let parsed = parsed
         .application_name(&options.application_name)
         // PgBouncer refuses this startup parameter unless told otherwise; `set_local` sets it.

@@ -1,15 +1,40 @@
-//! Compiles the two-way mirror of one table into a trigger function and its triggers.
+//! Compiles the two-way mirror of one table into a trigger function, its triggers, and every change they go through.
 //!
 //! The rules are argued in ARCHITECTURE.md, "Dual-write". This file turns a [`Mirror`] into SQL text;
-//! the text goes into the plan and is never derived again.
+//! the text goes into the plan and is never derived again. One function a table lives through up to three bodies:
+//! *old* is the truth ([`MirrorSql::install`]), *new* is ([`MirrorSql::lead`]), new is and the old columns bear hidden names
+//! ([`MirrorSql::hide`]). A body is never dropped before the next one is there: they replace each other inside one
+//! transaction that holds the table's lock.
 
 mod body;
+mod questions;
+mod statements;
 
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 
-use super::ident::{self, IdentError};
-use super::session::PINNED;
+use super::ident::IdentError;
 use crate::catalog::TableName;
+
+/// Which side is the truth now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authority {
+    /// The old columns: triggers and fill may write new.
+    Old,
+    /// The new columns: nothing rewrites a new value that the application gave.
+    New,
+}
+
+impl Authority {
+    /// `old` or `new`, as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+        }
+    }
+}
 
 /// What is mirrored on one table: every pair of every change of the plan, in one function, so that
 /// there is one trigger a table and one order.
@@ -21,12 +46,25 @@ pub struct Mirror {
     pub function: String,
     /// Name of the trigger: sorts after every user trigger on the table.
     pub trigger: String,
-    /// Key columns that name a row in the quarantine; empty: no key, the whole row is named.
+    /// Name of the sequence in schema `sluice` that counts writes of the new side; unquoted.
+    pub counter: String,
+    /// Key columns that name a row in the quarantine, by their old names; empty: no key, the whole row is named.
     pub key: Vec<String>,
     /// Schemas the function is pinned to.
     pub search_path: Vec<String>,
     /// The pairs.
     pub pairs: Vec<Pair>,
+    /// What the soft drop renames: old column -> hidden name. Empty: nothing is ever hidden.
+    pub hidden: Vec<Hidden>,
+}
+
+/// A column that the soft drop takes out of sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The old column.
+    pub column: String,
+    /// Its name while it is hidden; no other column has it.
+    pub name: String,
 }
 
 /// One new column and how it relates to the old side.
@@ -42,7 +80,7 @@ pub struct Pair {
     pub reads: Vec<String>,
     /// Old from new, if there is a way back: the column it restores, and the author's SQL.
     pub down: Option<Down>,
-    /// `up` cannot raise (the identity of a rename): no subtransaction is needed.
+    /// Neither `up` nor `down` can raise (the identity of a rename): no subtransaction is needed.
     pub cannot_raise: bool,
 }
 
@@ -55,19 +93,54 @@ pub struct Down {
     pub column_type: String,
     /// The author's SQL over the table's columns.
     pub expression: String,
+    /// What a write of the new side meets that `expression` cannot carry back.
+    pub on_error: OnDownError,
+    /// The restored column has a DEFAULT: an INSERT that does not name it looks as if it had given it.
+    pub has_default: bool,
+}
+
+/// What becomes of a write of the new side that `down` cannot carry back. It is one or the other, and the spec says which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDownError {
+    /// The write succeeds and old stays as it was: for this row the way back is closed, and that is told.
+    #[default]
+    Close,
+    /// The write fails.
+    Fail,
 }
 
 /// SQL text for a [`Mirror`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorSql {
-    /// CREATE FUNCTION, REVOKE, CREATE TRIGGER: one short transaction.
+    /// CREATE SEQUENCE, CREATE FUNCTION, REVOKE, CREATE TRIGGER: one short transaction. Old is the authority after it.
     pub install: Vec<String>,
-    /// One boolean query: function and trigger are in place, enabled, and exactly ours.
+    /// One boolean query: function, trigger and counter are in place, enabled, and exactly ours.
     pub installed: String,
-    /// DROP TRIGGER, DROP FUNCTION: one short transaction.
+    /// DROP TRIGGER, DROP FUNCTION, DROP SEQUENCE: one short transaction, whatever the authority is.
     pub remove: Vec<String>,
-    /// One boolean query: neither is there.
+    /// One boolean query: none of them is there.
     pub removed: String,
+    /// New becomes the authority.
+    pub lead: Swap,
+    /// Soft drop: renames the old columns and mirrors under the hidden names. None if [`Mirror::hidden`] is empty.
+    pub hide: Option<Swap>,
+    /// Undoes it: the names come back, new stays the authority.
+    pub unhide: Option<Swap>,
+    /// The real drop: mirror, counter and hidden columns go. None if [`Mirror::hidden`] is empty.
+    pub drop: Option<Swap>,
+    /// One bigint: how many writes of the new side the counter has seen; 0 before the first. Never too few while the counter
+    /// lives: writes that were rolled back count, and a crash may add up to 32. Fails if the counter is gone. Needs SELECT on it, which its owner has.
+    pub counted: String,
+}
+
+/// One short transaction and the question whether it already happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// The statements, in order; they wait for a lock on the table only at the first.
+    pub statements: Vec<String>,
+    /// One boolean query.
+    pub done: String,
 }
 
 /// Why a mirror cannot be compiled.
@@ -87,7 +160,8 @@ pub enum Error {
 /// The schema of the ledger and of every function we install.
 const SCHEMA: &str = "sluice";
 
-/// Turns a mirror into the SQL that installs it, removes it, and asks whether it is there.
+/// Turns a mirror into the SQL that installs it, changes its authority, hides what it replaces, removes it, and asks
+/// how far that is.
 ///
 /// The function's name begins with the tag of the plan, which is also what it writes to the quarantine.
 ///
@@ -99,109 +173,38 @@ pub fn compile(mirror: &Mirror) -> Result<MirrorSql, Error> {
             table: mirror.table.name.clone(),
         });
     }
-    let body = body::compile(mirror)?;
-    let function = format!("{}.{}", ident::quote(SCHEMA)?, ident::quote(&mirror.function)?);
-    let table = ident::table(&mirror.table)?;
-    let trigger = ident::quote(&mirror.trigger)?;
-    Ok(MirrorSql {
-        install: vec![
-            create_function(&function, &body, &mirror.search_path)?,
-            format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
-            // OR REPLACE: after a drift the step runs again, and the trigger may be there, disabled.
-            format!(
-                "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
-            ),
-            // Fires for what a logical subscription or `session_replication_role = replica` writes, too: such rows
-            // would otherwise stay wrong without anybody noticing.
-            format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"),
-        ],
-        installed: installed(mirror, &body),
-        remove: vec![
-            format!("DROP TRIGGER IF EXISTS {trigger} ON {table}"),
-            format!("DROP FUNCTION IF EXISTS {function}()"),
-        ],
-        removed: format!(
-            "SELECT NOT EXISTS ({}) AND NOT EXISTS ({})",
-            trigger_query(mirror),
-            function_query(mirror)
-        ),
-    })
-}
-
-fn create_function(function: &str, body: &str, schemas: &[String]) -> Result<String, IdentError> {
-    // A replaced function keeps its owner and grants; ours has none but the owner's.
-    let mut text = format!(
-        "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger\nLANGUAGE plpgsql\nSECURITY DEFINER\n"
-    );
-    text.push_str(&format!("SET search_path = {}\n", ident::search_path(schemas)?));
-    for (name, value) in PINNED {
-        text.push_str(&format!("SET {name} = {}\n", ident::literal(value)));
+    let old = body::compile(mirror, Authority::Old, &[])?;
+    let new = body::compile(mirror, Authority::New, &[])?;
+    let mut sql = MirrorSql {
+        install: statements::install(mirror, &old)?,
+        installed: questions::installed(mirror, &old),
+        remove: statements::remove(mirror)?,
+        removed: questions::removed(mirror),
+        lead: Swap {
+            statements: statements::lead(mirror, &new)?,
+            done: questions::installed(mirror, &new),
+        },
+        hide: None,
+        unhide: None,
+        drop: None,
+        counted: statements::counted(mirror)?,
+    };
+    if !mirror.hidden.is_empty() {
+        let hidden = body::compile(mirror, Authority::New, &mirror.hidden)?;
+        sql.hide = Some(Swap {
+            statements: statements::hide(mirror, &hidden)?,
+            done: questions::hidden(mirror, &hidden),
+        });
+        sql.unhide = Some(Swap {
+            statements: statements::unhide(mirror, &new)?,
+            done: questions::unhidden(mirror, &new),
+        });
+        sql.drop = Some(Swap {
+            statements: statements::drop(mirror)?,
+            done: questions::dropped(mirror),
+        });
     }
-    let quote = dollar_quote(body);
-    text.push_str(&format!("AS {quote}{body}{quote}"));
-    Ok(text)
-}
-
-/// A dollar quote that does not occur in the text: expressions may hold dollar quotes of their own.
-fn dollar_quote(text: &str) -> String {
-    (0_u32..)
-        .map(|n| {
-            if n == 0 {
-                "$sluice$".to_owned()
-            } else {
-                format!("$sluice{n}$")
-            }
-        })
-        .find(|quote| !text.contains(quote.as_str()))
-        .expect("a finite text cannot contain infinitely many different tags")
-}
-
-fn trigger_query(mirror: &Mirror) -> String {
-    format!(
-        "SELECT FROM pg_catalog.pg_trigger AS t \
-         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid \
-         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
-         WHERE n.nspname = {} AND c.relname = {} AND t.tgname = {}",
-        ident::literal(&mirror.table.schema),
-        ident::literal(&mirror.table.name),
-        ident::literal(&mirror.trigger),
-    )
-}
-
-fn function_query(mirror: &Mirror) -> String {
-    format!(
-        "SELECT FROM pg_catalog.pg_proc AS p \
-         JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace \
-         WHERE s.nspname = {} AND p.proname = {} AND p.pronargs = 0",
-        ident::literal(SCHEMA),
-        ident::literal(&mirror.function),
-    )
-}
-
-/// Trigger enabled ALWAYS, as we install it ('O' tells that somebody disabled and enabled it; 7: each row, before,
-/// insert; 16: update), on our function, whose body is exactly ours; on every partition too, where it can be disabled
-/// alone; and nowhere a trigger that fires after it (3: each row, before; 20: insert, update; names compare as bytes)
-/// and could change a row behind the mirror. Asks the catalog's own tables only: `pg_partition_tree` would wait for
-/// whoever has locked a partition.
-fn installed(mirror: &Mirror, body: &str) -> String {
-    let digest: String = Sha256::digest(body.as_bytes())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let function = function_query(mirror);
-    format!(
-        "SELECT EXISTS ({} AND t.tgenabled = 'A' AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
-         AND EXISTS ({function} AND p.oid = t.tgfoid AND p.prosecdef \
-         AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}') \
-         AND NOT EXISTS (WITH RECURSIVE family AS (SELECT t.tgrelid AS relid UNION \
-         SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent = f.relid) \
-         SELECT FROM family AS f WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS own \
-         WHERE own.tgrelid = f.relid AND own.tgname = t.tgname AND own.tgfoid = t.tgfoid AND own.tgenabled = 'A') \
-         OR EXISTS (SELECT FROM pg_catalog.pg_trigger AS later \
-         WHERE later.tgrelid = f.relid AND later.tgname > t.tgname AND later.tgtype & 3 = 3 \
-         AND later.tgtype & 20 <> 0 AND later.tgenabled <> 'D')))",
-        trigger_query(mirror),
-    )
+    Ok(sql)
 }
 
 #[cfg(test)]

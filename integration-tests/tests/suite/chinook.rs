@@ -82,6 +82,8 @@ async fn there_and_back(case: &Case) -> anyhow::Result<()> {
         "main",
         "--as",
         "tester",
+        "--until",
+        "verified",
         "--report",
         "report.json",
     ])

@@ -1,9 +1,11 @@
 //! The command line as a user sees it: the built binary, its two outputs and its exit code.
 
 mod access;
+mod demo;
 mod jobs;
 mod orders;
 mod pages;
+mod privileges;
 
 use testbed::database::{Database, Role};
 use testbed::desk::Desk;

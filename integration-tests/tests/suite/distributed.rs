@@ -63,7 +63,7 @@ async fn queued(job: &Watched<'_>) -> Outcome {
 
 /// The application.
 async fn traffic(database: &Database<'_>) -> anyhow::Result<Traffic> {
-    Traffic::start(&database.url(Role::App), tracks::traffic(), Load::default()).await
+    Ok(Traffic::start(&database.url(Role::App), tracks::traffic(), Load::default()).await?)
 }
 
 /// The end of every test here.

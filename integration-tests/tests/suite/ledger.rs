@@ -230,7 +230,13 @@ async fn a_second_job_on_a_table_is_refused_until_the_first_has_ended() -> Outco
     let mut conn = ledger.pool().acquire().await?;
     jobs::hold_tables(&mut conn, first, TableHold::Release).await?;
     drop(conn);
-    job_on(&ledger, "t").await?;
+    let second = job_on(&ledger, "t").await?;
+    let mut conn = ledger.pool().acquire().await?;
+    let taken = jobs::hold_tables(&mut conn, first, TableHold::Keep).await;
+    assert!(
+        matches!(&taken, Err(Error::TableTaken { other, .. }) if other.contains(&second.to_string())),
+        "{taken:?}"
+    );
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod concurrency;
+mod cutover;
 mod drift;
 mod expressions;
 mod indexes;

@@ -1,5 +1,6 @@
 //! The services as an operator meets them: health, readiness, metrics, logs, and how they end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use testbed::database::{Database, Role};
@@ -67,6 +68,74 @@ async fn every_service_shows_its_health_and_metrics_and_ends_on_sigterm() -> Out
                 "{role} logs a line that is not JSON: {line}"
             );
         }
+    }
+    Ok(())
+}
+
+/// The example of the settings, copied as the README says, with nothing but the URLs changed.
+fn example(database: &Database<'_>, bus: &str) -> anyhow::Result<Settings> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sluice.example.toml");
+    let mut file = String::new();
+    let mut section = String::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        if line.starts_with('[') {
+            section = line.to_owned();
+        }
+        let url = match (section.as_str(), line.split_once(" = ").map(|(key, _)| key)) {
+            ("[targets.main]", Some("url")) => Some(database.url(Role::Data)),
+            ("[targets.main]", Some("admin_url")) => Some(database.url(Role::Owner)),
+            ("[targets.main]", Some("monitor_url")) => Some(database.url(Role::Monitor)),
+            ("[targets.main]", Some("ledger_url")) => Some(database.url(Role::Ledger)),
+            ("[bus]", Some("url")) => Some(bus.to_owned()),
+            _ => None,
+        };
+        match (url, line.split_once(" = ")) {
+            (Some(url), Some((key, _))) => file.push_str(&format!("{key} = \"{url}\"\n")),
+            _ => file.push_str(&format!("{line}\n")),
+        }
+    }
+    Ok(Settings {
+        file,
+        ..Settings::default()
+    })
+}
+
+#[tokio::test]
+async fn every_service_of_a_machine_starts_with_the_same_copy_of_the_example() -> Outcome {
+    let broker = Broker::shared().await?;
+    let database = Database::new(Server::shared().await?).await?;
+    let settings = example(&database, &broker.vhost().await?.url)?;
+    Fleet::start(&settings, 2).await?.dismiss().await
+}
+
+#[tokio::test]
+async fn a_service_whose_port_is_taken_says_so_and_nothing_else() -> Outcome {
+    let broker = Broker::shared().await?;
+    let database = prepared().await?;
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    let address = taken.local_addr()?.to_string();
+    let settings = Settings::of(&database)
+        .over(&broker.vhost().await?)
+        .with("SLUICE__SERVICE__LISTEN", &address);
+    for role in ROLES {
+        let service = Sluice::start(&[role], &settings).await?;
+        assert_eq!(service.ended(PATIENCE).await?, "exit status: 1", "{}", service.log());
+        let log = service.log();
+        assert!(log.contains(&address) && log.contains("service.listen"), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+    Ok(())
+}
+
+/// Over the bus inside its own process nobody else would ever hear of it.
+#[tokio::test]
+async fn a_service_without_a_broker_warns_that_nobody_hears_it() -> Outcome {
+    let database = prepared().await?;
+    for role in ROLES {
+        let service = Sluice::start(&[role], &Settings::of(&database)).await?;
+        service.logged("no broker is configured", PATIENCE).await?;
+        assert_eq!(service.terminate().await?, "exit status: 0", "{}", service.log());
     }
     Ok(())
 }

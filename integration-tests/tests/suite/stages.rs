@@ -1,7 +1,10 @@
-//! Whole migrations, every role in this process: forward to verified, and back to where they began.
+//! Whole migrations, every role in this process: forward to verified or to the end, and back to where they began.
 
 mod add_column;
 mod commands;
+mod contract;
+pub(crate) mod cutover;
+mod flip;
 pub(crate) mod ground;
 mod rename_column;
 mod replicas;
@@ -11,3 +14,4 @@ mod shapes;
 mod sql;
 mod throttle;
 mod verification;
+mod way_back;

@@ -85,6 +85,9 @@ fn pair(draft: &mut Draft<'_>, asked: Asked<'_>, type_name: &str) {
             draft.tables[table].rely(name, &column.type_name, Presence::Before);
         }
     }
+    if let (Some(_), Some(column)) = (&down, &change.replaces) {
+        draft.replace(table, column, None);
+    }
     draft.tables[table].pairs.push(Pair {
         new: change.column.clone(),
         new_type: type_name.to_owned(),
@@ -150,6 +153,8 @@ fn down(
         column: column.name.clone(),
         column_type: column.type_name.clone(),
         expression: down.clone(),
+        on_error: asked.change.on_down_error,
+        has_default: column.default.is_some(),
     }))
 }
 

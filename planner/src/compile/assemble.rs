@@ -1,20 +1,24 @@
 //! Puts the steps of a plan in order.
 //!
 //! Forward: columns and raw SQL in the order of the spec, then one mirror a table, then carried
-//! constraints that are not valid; once every row is filled, what needs all of them. Back: carried constraints
+//! constraints that are not valid; once every row is filled, what needs all of them; then new becomes the authority, and old is
+//! hidden and dropped. Back: hidden columns come back first; carried constraints
 //! and unique indexes go with the mirror, in one transaction and before it, because without the mirror
 //! they would judge the application's writes by a column that nobody keeps right (a stale foreign key would
 //! even cascade deletes). What is left costs nothing and goes with `--discard`.
 
 mod back;
+mod cutover;
 mod forward;
 mod step;
 
 use engine::postgres::expression;
 use engine::postgres::ident::{self, IdentError, literal, quote};
-use engine::postgres::triggers::{self, Mirror, MirrorSql};
+use engine::postgres::triggers::{self, Hidden, Mirror, MirrorSql};
 use ledger::job::JobState;
-use ledger::plan::{Budget, FORMAT, Fill, FilledColumn, Gate, Phase, Plan, PlannedTable};
+use ledger::plan::{
+    Budget, Contract, FORMAT, Fill, FilledColumn, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn,
+};
 
 use super::draft::{Draft, TableDraft};
 use crate::spec::{Code, Fault};
@@ -58,6 +62,8 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         })
         .collect::<Result<_, _>>()?;
     let steps = steps(draft, &mirrors)?;
+    let flip = cutover::flip(draft, &mirrors);
+    let contract = cutover::contract(draft, &mirrors);
     let fills = draft.tables.iter().filter(|t| !t.pairs.is_empty()).enumerate();
     Ok(Plan {
         format: FORMAT,
@@ -72,9 +78,12 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
             .map(|(id, table)| fill(id, table))
             .collect::<Result<_, _>>()?,
         notices: draft.notices.clone(),
-        gates: gates(draft),
+        gates: gates(draft, &mirrors),
         budget: budget(draft),
-        last_state: JobState::Verified,
+        last_state: last_state(flip.as_ref(), contract.as_ref()),
+        flip,
+        contract,
+        watch: draft.spec.verify.watch,
     })
 }
 
@@ -85,6 +94,7 @@ fn steps(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Result<Steps, Iden
     for table in &draft.tables {
         forward::finish(table, &mut steps)?;
     }
+    cutover::steps(draft, mirrors, &mut steps)?;
     for (table, mirror) in draft.tables.iter().zip(mirrors) {
         if let Some(mirror) = mirror {
             back::rollback(table, mirror, &mut steps)?;
@@ -99,10 +109,33 @@ fn mirror(draft: &Draft<'_>, table: &TableDraft<'_>) -> Result<MirrorSql, Error>
         table: table.table.name.clone(),
         function: table.function.clone(),
         trigger: table.trigger.clone(),
+        counter: table.counter.clone(),
         key: table.table.primary_key().to_vec(),
         search_path: draft.catalog.search_path.clone(),
         pairs: table.ordered_pairs(),
+        hidden: hidden(table),
     })?)
+}
+
+fn hidden(table: &TableDraft<'_>) -> Vec<Hidden> {
+    if !table.is_contractible() {
+        return Vec::new();
+    }
+    let replaced = table.replaced.iter();
+    replaced
+        .map(|r| Hidden {
+            column: r.column.clone(),
+            name: r.hidden.clone(),
+        })
+        .collect()
+}
+
+/// A mirror that nothing can take the place of has to stay, and with it the job.
+fn last_state(flip: Option<&Flip>, contract: Option<&Contract>) -> JobState {
+    match (flip, contract) {
+        (Some(_), None) => JobState::Flipped,
+        (None | Some(_), _) => JobState::Done,
+    }
 }
 
 fn fill(id: usize, table: &TableDraft<'_>) -> Result<Fill, Error> {
@@ -110,9 +143,18 @@ fn fill(id: usize, table: &TableDraft<'_>) -> Result<Fill, Error> {
     let pairs = table.ordered_pairs();
     let mut set = Vec::new();
     let mut wrong = Vec::new();
+    let mut unrelated = Vec::new();
     for pair in &pairs {
         set.push(expression::set_sql(&pair.new, &pair.up)?);
-        wrong.push(expression::wrong_sql(&pair.new, &pair.new_type, &pair.up)?);
+        let not_up = expression::wrong_sql(&pair.new, &pair.new_type, &pair.up)?;
+        unrelated.push(match &pair.down {
+            Some(down) => {
+                let not_down = expression::wrong_sql(&down.column, &down.column_type, &down.expression)?;
+                format!("(({not_up}) AND ({not_down}))")
+            }
+            None => not_up.clone(),
+        });
+        wrong.push(not_up);
     }
     Ok(Fill {
         id: u32::try_from(id).expect("a plan has fewer than four billion fills"),
@@ -121,6 +163,7 @@ fn fill(id: usize, table: &TableDraft<'_>) -> Result<Fill, Error> {
         alias,
         set: set.join(", "),
         wrong: wrong.join(" OR "),
+        unrelated: unrelated.join(" OR "),
         columns: pairs
             .into_iter()
             .map(|pair| FilledColumn {
@@ -151,13 +194,25 @@ fn planned(table: &TableDraft<'_>) -> PlannedTable {
     PlannedTable {
         name: table.table.name.clone(),
         key: table.table.primary_key().to_vec(),
-        relies_on: table.relies_on.clone(),
+        relies_on: relies_on(table),
         triggers: if table.trigger.is_empty() {
             Vec::new()
         } else {
             vec![table.trigger.clone()]
         },
     }
+}
+
+/// What the contract takes away is not relied on once it is hidden.
+fn relies_on(table: &TableDraft<'_>) -> Vec<ReliedColumn> {
+    let goes = |name: &str| table.is_contractible() && table.replaced.iter().any(|r| r.column == name);
+    let relied = table.relies_on.iter().cloned();
+    relied
+        .map(|column| ReliedColumn {
+            replaced: goes(&column.name),
+            ..column
+        })
+        .collect()
 }
 
 fn budget(draft: &Draft<'_>) -> Budget {
@@ -169,19 +224,24 @@ fn budget(draft: &Draft<'_>) -> Budget {
     }
 }
 
-fn gates(draft: &Draft<'_>) -> Vec<Gate> {
+fn gates(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Vec<Gate> {
     let named = draft
         .notices
         .iter()
         .filter(|n| n.needs_approval)
         .map(|n| format!("{}: {}", n.code, n.message));
     let reasons: Vec<String> = draft.reasons.iter().cloned().chain(named).collect();
-    if reasons.is_empty() {
-        return Vec::new();
-    }
-    vec![Gate {
-        name: "expand".to_owned(),
-        before: Phase::Expand,
-        reasons,
-    }]
+    let all = [
+        ("expand", Phase::Expand, reasons),
+        ("flip", Phase::Lead, cutover::writes_that_fail(draft, mirrors)),
+        ("contract", Phase::Hide, cutover::reasons(draft, mirrors)),
+    ];
+    let gates = all.into_iter().filter(|(_, _, reasons)| !reasons.is_empty());
+    gates
+        .map(|(name, before, reasons)| Gate {
+            name: name.to_owned(),
+            before,
+            reasons,
+        })
+        .collect()
 }

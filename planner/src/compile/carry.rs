@@ -97,6 +97,7 @@ fn indexes(
                 name: draft.object(),
                 like: old.name.clone(),
                 unique: old.unique,
+                constraint: old.constraint.is_some(),
                 rest,
                 comment: old.comment.clone(),
             }),

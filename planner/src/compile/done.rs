@@ -38,6 +38,11 @@ pub(super) fn column_added(name: &TableName, new: &str, type_name: &str, search_
     format!("SELECT {}", column(name, new, &condition))
 }
 
+/// The column is there.
+pub(super) fn has_column(name: &TableName, of: &str) -> String {
+    column(name, of, "")
+}
+
 /// The column is not there.
 pub(super) fn column_gone(name: &TableName, old: &str) -> String {
     format!("SELECT NOT {}", column(name, old, ""))

@@ -49,9 +49,22 @@ pub(super) struct TableDraft<'a> {
     pub(super) not_null: Vec<CarriedNotNull>,
     pub(super) indexes: Vec<CarriedIndex>,
     pub(super) relies_on: Vec<ReliedColumn>,
+    /// What the contract drops, in the order of changes.
+    pub(super) replaced: Vec<Replaced>,
     /// Name of the function that mirrors, and of its trigger; empty until chosen.
     pub(super) function: String,
     pub(super) trigger: String,
+    /// Name of the sequence that counts writes of the new side.
+    pub(super) counter: String,
+}
+
+/// A column that the contract drops.
+pub(super) struct Replaced {
+    pub(super) column: String,
+    /// Its name between the soft drop and the drop.
+    pub(super) hidden: String,
+    /// The new column's default after the drop, if there is one to carry: the column and the SQL.
+    pub(super) default: Option<(String, String)>,
 }
 
 /// Something that `expand` adds and `discard` takes away.
@@ -130,6 +143,8 @@ pub(super) struct CarriedIndex {
     /// The old one's name, for titles.
     pub(super) like: String,
     pub(super) unique: bool,
+    /// The old one stands behind a unique constraint of its name.
+    pub(super) constraint: bool,
     /// `USING ...`
     pub(super) rest: String,
     pub(super) comment: Option<String>,
@@ -194,8 +209,10 @@ impl<'a> Draft<'a> {
             not_null: Vec::new(),
             indexes: Vec::new(),
             relies_on: Vec::new(),
+            replaced: Vec::new(),
             function: String::new(),
             trigger: String::new(),
+            counter: String::new(),
         });
         Some(self.tables.len() - 1)
     }
@@ -230,6 +247,16 @@ impl<'a> Draft<'a> {
         name
     }
 
+    /// Notes a column that the contract drops, and the default that its successor then gets.
+    pub(super) fn replace(&mut self, table: usize, column: &str, default: Option<(String, String)>) {
+        let hidden = self.object();
+        self.tables[table].replaced.push(Replaced {
+            column: column.to_owned(),
+            hidden,
+            default,
+        });
+    }
+
     /// A column of a table; a fault, with a similar name, if there is none.
     pub(super) fn column(&mut self, index: usize, table: usize, key: &str, name: &str) -> Option<&'a Column> {
         let found = self.tables[table].table;
@@ -255,8 +282,17 @@ impl TableDraft<'_> {
                 name: name.to_owned(),
                 type_name: type_name.to_owned(),
                 added: presence == Presence::Added,
+                replaced: false,
             });
         }
+    }
+
+    /// Every pair has a way back, and its old column is replaced: the table can be contracted.
+    pub(super) fn is_contractible(&self) -> bool {
+        let replaced = |name: &String| self.replaced.iter().any(|r| r.column == *name);
+        self.pairs
+            .iter()
+            .all(|pair| pair.down.as_ref().is_some_and(|down| replaced(&down.column)))
     }
 
     /// What has a way back first: a column that one pair restores is then right when another reads it.

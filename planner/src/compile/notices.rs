@@ -103,7 +103,7 @@ fn dependents(draft: &mut Draft<'_>, at: usize, table: &Table) {
     let shown = draft.tables[at].shown.clone();
     for dependent in table.dependents.iter().filter(|d| replaced.contains(&d.column)) {
         let message = format!(
-            "{} depends on {shown}.{}: nothing changes for it until contract, which needs it changed to the new column first.",
+            "{} depends on {shown}.{}: nothing changes for it until the drop, which the server refuses while it does. Change it to the new column first.",
             dependent.name, dependent.column
         );
         draft.notice("SL-DEPENDENT", message);

@@ -5,7 +5,7 @@
 
 use engine::catalog::{Column, ConstraintKind, Table, TableKind};
 use engine::postgres::ident::{literal, quote};
-use engine::postgres::triggers::{Down, Pair};
+use engine::postgres::triggers::{Down, OnDownError, Pair};
 
 use super::draft::{Added, Draft, Presence};
 use super::{add_column, carry};
@@ -48,12 +48,16 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RenameColumn
             column: change.from.clone(),
             column_type: from.type_name.clone(),
             expression: new,
+            on_error: OnDownError::Close,
+            has_default: from.default.is_some(),
         }),
         cannot_raise: true,
     });
     found.constraints.extend(carried.constraints);
     found.not_null.extend(carried.not_null);
     found.indexes.extend(carried.indexes);
+    let default = from.default.clone().map(|sql| (change.to.clone(), sql));
+    draft.replace(table, &change.from, default);
     if from.default.is_some() {
         let message = format!(
             "The default of `{}` is carried to `{}` at contract, not before: with a default nobody could tell whether a write gave the \

@@ -14,6 +14,7 @@ pub(super) fn choose(draft: &mut Draft<'_>) {
             continue;
         }
         let function = draft.object();
+        draft.tables[at].counter = draft.object();
         let table = draft.tables[at].table;
         let last = table
             .triggers

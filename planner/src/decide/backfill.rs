@@ -12,7 +12,7 @@ use ledger::plan::Phase;
 use ledger::steps::TaskState;
 use ledger::tasks::FailureClass;
 
-use super::{ChunkRange, Effect, Facts, FillFacts, HoldCause, Next, Progress, StepWait, Sweeping};
+use super::{ChunkRange, Effect, Facts, FillFacts, HoldCause, Next, Progress, Sweeping};
 
 /// A chunk aims at this time; its size adapts.
 const TARGET_CHUNK: Duration = Duration::from_secs(10);
@@ -254,13 +254,9 @@ impl Next<'_> {
 
     /// VALIDATE, NOT NULL and the like; then the stage's exit condition holds.
     fn finish(&mut self, facts: &Facts) {
-        match self.drive_steps(Phase::Finish, facts) {
-            Some(StepWait::UnderWay(what)) => self.machine.waiting = Some(what),
-            Some(StepWait::Failed(why)) => self.hold(HoldCause::Step, why),
-            None => {
-                self.effects.push(Effect::EndStage(Stage::Backfill));
-                self.enter(JobState::Verified);
-            }
+        if self.driven(Phase::Finish, facts) {
+            self.effects.push(Effect::EndStage(Stage::Backfill));
+            self.enter(JobState::Verified);
         }
     }
 }

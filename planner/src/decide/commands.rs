@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use ledger::commands::{Answer, Command, Pending, Tune};
+use engine::postgres::triggers::Authority;
+use ledger::commands::{Answer, Command, FlipTo, Pending, Tune};
 use ledger::job::{JobState, Stage};
+use ledger::plan::Phase;
 
-use super::{Effect, Facts, HoldCause, Next};
+use super::{Effect, Facts, HoldCause, Next, OldSide};
 
 type Reply = Result<String, String>;
 
@@ -16,7 +18,12 @@ impl Next<'_> {
             Command::Pause => self.pause(&pending.actor),
             Command::Resume => self.resume(),
             Command::Abort => self.abort(&pending.actor),
-            Command::Rollback { discard } => self.rollback(*discard),
+            Command::Rollback { discard, accept_loss } => self.rollback(*discard, *accept_loss, facts),
+            Command::Flip { to } => match to {
+                FlipTo::Forward => self.flip_forward(),
+                FlipTo::Back => self.flip_back(&pending.actor, facts),
+                FlipTo::Hold => self.flip_hold(&pending.actor),
+            },
             Command::Tune(tune) => self.tune(tune),
             Command::Verify => self.verify(),
             Command::Repair => self.repair(),
@@ -40,10 +47,13 @@ impl Next<'_> {
             .gates
             .iter()
             .map(|g| g.name.as_str())
-            .filter(|name| !facts.approvals.contains(*name))
+            .filter(|name| !facts.approvals.contains(*name) && self.may_approve(name).is_ok())
             .collect();
         let wanted = match gate {
-            Some(name) if self.plan.gates.iter().any(|g| g.name == name) => name.to_owned(),
+            Some(name) if self.plan.gates.iter().any(|g| g.name == name) => {
+                self.may_approve(name)?;
+                name.to_owned()
+            }
             Some(name) => {
                 let known: Vec<&str> = self.plan.gates.iter().map(|g| g.name.as_str()).collect();
                 return Err(format!("the plan has no gate `{name}`; it has: {}", list(&known)));
@@ -64,6 +74,23 @@ impl Next<'_> {
             actor: actor.to_owned(),
         });
         Ok(format!("gate `{wanted}` is open, approved by {actor}"))
+    }
+
+    /// What cannot be undone is approved by somebody who could look at the flipped job first.
+    fn may_approve(&self, gate: &str) -> Result<(), String> {
+        let at = self.machine.resume_to.unwrap_or(self.machine.state);
+        let early = at.is_forward() && at < JobState::ContractReady;
+        let contract = self
+            .plan
+            .gate_before(Phase::Hide)
+            .is_some_and(|found| found.name == gate);
+        if contract && early {
+            return Err(format!(
+                "the job is {at}; gate `{gate}` can be opened once it is {}",
+                JobState::ContractReady
+            ));
+        }
+        Ok(())
     }
 
     fn pause(&mut self, actor: &str) -> Reply {
@@ -95,6 +122,17 @@ impl Next<'_> {
                  were found wrong, `sluice verify` checks again"
                     .to_owned(),
             ),
+            Some(HoldCause::Drift) if self.machine.authority == Authority::New => {
+                // The steps of a new round put our functions back; nothing is filled from old.
+                self.machine.round += 1;
+                self.machine.compare = self.machine.old == OldSide::InPlace;
+                self.effects.push(Effect::CancelOutstanding);
+                self.enter(match to {
+                    JobState::Backfilling | JobState::Verified => JobState::FlippingWrites,
+                    to => to,
+                });
+                Ok("resumed: our objects are put back, then every row is compared".to_owned())
+            }
             Some(HoldCause::Drift) => {
                 // Our objects are looked at step by step (and put back), then every row is swept and checked again.
                 self.machine.round += 1;
@@ -133,7 +171,21 @@ impl Next<'_> {
         }
     }
 
-    fn rollback(&mut self, discard: bool) -> Reply {
+    fn rollback(&mut self, discard: bool, accept_loss: bool, facts: &Facts) -> Reply {
+        let dropped = matches!(
+            self.machine.state,
+            JobState::Contracted | JobState::Watching | JobState::Done
+        );
+        if self.machine.old == OldSide::Dropping && !dropped {
+            return Err("the drop has begun, and there is no way back; the approval said so".to_owned());
+        }
+        if facts.closed > 0 && !accept_loss && self.machine.state != JobState::RolledBack {
+            return Err(format!(
+                "the way back is closed: {} rows hold new values that the old side cannot hold (`sluice status` lists them); mend them and mark \
+                 them resolved, or say `--accept-loss`",
+                facts.closed
+            ));
+        }
         match self.machine.state {
             JobState::Contracted | JobState::Watching | JobState::Done => Err(format!(
                 "the job is {}: what the contract dropped is gone, and there is no way back; the approval said so",
@@ -191,25 +243,30 @@ impl Next<'_> {
         ))
     }
 
-    /// A new round of checking, from `verified` or from a failed verification.
+    /// A new round of checking, while the job rests on its triggers or after a failed verification.
     fn verify(&mut self) -> Reply {
         self.may_look_again()?;
-        self.machine.check_round += 1;
-        self.effects.push(Effect::ForgetFindings);
+        if self.machine.authority == Authority::New {
+            self.compare();
+            return Ok("every row is compared again".to_owned());
+        }
         self.effects.push(Effect::RequeueFailed);
-        self.effects.push(Effect::StartStage(Stage::Backfill));
-        self.enter(JobState::Backfilling);
+        self.compare();
         Ok("every row is checked again".to_owned())
     }
 
     fn repair(&mut self) -> Reply {
         self.may_look_again()?;
-        self.machine.check_round += 1;
+        if self.machine.authority == Authority::New {
+            return Err(
+                "new is the authority, so nothing is written from old any more; mend the rows by hand (`sluice status` lists them), then \
+                 `sluice verify`"
+                    .to_owned(),
+            );
+        }
         self.effects.push(Effect::CancelOutstanding);
         self.begin_repairs();
-        self.effects.push(Effect::ForgetFindings);
-        self.effects.push(Effect::StartStage(Stage::Backfill));
-        self.enter(JobState::Backfilling);
+        self.compare();
         Ok("the rows that were found wrong are written again, then every row is checked".to_owned())
     }
 
@@ -220,11 +277,19 @@ impl Next<'_> {
             .as_ref()
             .is_some_and(|h| h.cause == HoldCause::Verification);
         let stopped = matches!(self.machine.state, JobState::Held | JobState::Aborted);
-        if self.machine.state == JobState::Verified || (stopped && failed) {
+        let rests = matches!(
+            self.machine.state,
+            JobState::Verified
+                | JobState::FlippingReads
+                | JobState::FlippingWrites
+                | JobState::Flipped
+                | JobState::ContractReady
+        );
+        if self.machine.old == OldSide::InPlace && (rests || (stopped && failed)) {
             Ok(())
         } else {
             Err(format!(
-                "the job is {}; rows can be checked again once a check has been made (verified, or held by one)",
+                "the job is {}; rows can be checked again once a check has been made and before old is hidden",
                 self.machine.state
             ))
         }

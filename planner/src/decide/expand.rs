@@ -3,19 +3,11 @@
 use ledger::job::{JobState, Stage};
 use ledger::plan::Phase;
 
-use super::{Effect, Facts, HoldCause, Next, StepWait};
+use super::{Effect, Facts, HoldCause, Next};
 
 impl Next<'_> {
     pub(super) fn classified(&mut self, facts: &Facts) {
-        if let Some(gate) = self.plan.gate_before(Phase::Expand)
-            && !facts.approvals.contains(&gate.name)
-        {
-            self.machine.waiting = Some(format!(
-                "gate `{}` waits for an approval: {}; approve with `sluice approve JOB --gate {} --as NAME`",
-                gate.name,
-                gate.reasons.join("; "),
-                gate.name
-            ));
+        if self.waits_at_gate(Phase::Expand, facts) {
             return;
         }
         self.effects.push(Effect::EndStage(Stage::Classify));
@@ -24,10 +16,8 @@ impl Next<'_> {
     }
 
     pub(super) fn expanding(&mut self, facts: &Facts) {
-        match self.drive_steps(Phase::Expand, facts) {
-            Some(StepWait::UnderWay(what)) => self.machine.waiting = Some(what),
-            Some(StepWait::Failed(why)) => self.hold(HoldCause::Step, why),
-            None => self.enter(JobState::DualWriting),
+        if self.driven(Phase::Expand, facts) {
+            self.enter(JobState::DualWriting);
         }
     }
 

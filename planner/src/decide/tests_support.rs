@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
 use ledger::job::JobState;
-use ledger::plan::{Budget, Fill, Phase, Plan, PlannedTable, Risk, RiskLevel, Step, StepMode};
+use ledger::plan::{
+    Budget, Contract, Fill, Flip, Gate, Phase, Plan, PlannedTable, Risk, RiskLevel, Sides, Step, StepMode,
+};
 
 use super::Machine;
 
@@ -24,6 +26,8 @@ pub(crate) fn plan() -> Plan {
         cleanup: Vec::new(),
         undoes: None,
         not_ours: None,
+        holds_until: None,
+        authority: None,
         risk: Risk {
             lock: None,
             rewrites: false,
@@ -58,6 +62,7 @@ pub(crate) fn plan() -> Plan {
             alias: "\"track\"".to_owned(),
             set: String::new(),
             wrong: "false".to_owned(),
+            unrelated: "false".to_owned(),
             key: "'{}'".to_owned(),
             columns: Vec::new(),
         }],
@@ -69,8 +74,48 @@ pub(crate) fn plan() -> Plan {
             max_replica_lag: Duration::from_secs(5),
             target_batch: Duration::from_millis(200),
         },
+        flip: None,
+        contract: None,
+        watch: Duration::from_secs(60),
         last_state: JobState::Verified,
     }
+}
+
+/// The same plan, to the end: flip, contract, watch. Steps 5 to 8 lead, hide, drop and unhide.
+pub(crate) fn whole_plan() -> Plan {
+    let mut plan = plan();
+    let like = plan.steps[0].clone();
+    for (id, phase) in [
+        (5, Phase::Lead),
+        (6, Phase::Hide),
+        (7, Phase::Drop),
+        (8, Phase::Unhide),
+    ] {
+        plan.steps.push(Step {
+            id,
+            phase,
+            ..like.clone()
+        });
+    }
+    plan.flip = Some(Flip {
+        flag: "track".to_owned(),
+        steps: vec![10, 100],
+        soak: Duration::from_secs(10),
+        cache: Duration::from_secs(30),
+        sides: Sides::ReadsAndWrites,
+        counted: Vec::new(),
+    });
+    plan.contract = Some(Contract {
+        soak: Duration::from_secs(100),
+        drops: vec!["track.milliseconds".to_owned()],
+    });
+    plan.gates.push(Gate {
+        name: "contract".to_owned(),
+        before: Phase::Hide,
+        reasons: vec!["there is no way back".to_owned()],
+    });
+    plan.last_state = JobState::Done;
+    plan
 }
 
 pub(crate) fn machine() -> Machine {

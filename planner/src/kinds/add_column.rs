@@ -1,5 +1,6 @@
 //! `add_column`: a new column, filled and kept right by an expression over the old ones.
 
+use engine::postgres::triggers::OnDownError;
 use serde_json::{Value, json};
 
 use super::{KIND, column_name};
@@ -45,6 +46,13 @@ pub(crate) const KEYS: &[Key] = &[
 Without it the new column is derived: only reads can move to it.",
     },
     Key {
+        name: "on_down_error",
+        form: Form::Text,
+        presence: Presence::Default("\"close\""),
+        meaning: "What a write of the new column meets that `down` cannot carry back: `close` lets it succeed and closes the way back for \
+that row, which is told; `fail` fails it.",
+    },
+    Key {
         name: "replaces",
         form: Form::Text,
         presence: Presence::Optional,
@@ -65,6 +73,8 @@ pub struct AddColumn {
     pub up: Option<String>,
     /// Old from new.
     pub down: Option<String>,
+    /// What a write meets that `down` cannot carry back.
+    pub on_down_error: OnDownError,
     /// The old column that contract drops.
     pub replaces: Option<String>,
 }
@@ -76,9 +86,10 @@ impl AddColumn {
         let type_name = keys.text("type");
         let up = keys.text("up");
         let down = keys.text("down");
+        let on_down_error = on_down_error(keys);
         let replaces = keys.text("replaces");
         if !keys.has("up") {
-            for key in ["down", "replaces"] {
+            for key in ["down", "on_down_error", "replaces"] {
                 if keys.has(key) {
                     let message = format!(
                         "`{key}` without `up`: nothing would fill the new column from the old one; give `up` as well"
@@ -93,12 +104,16 @@ impl AddColumn {
             type_name: type_name?,
             up,
             down,
+            on_down_error: on_down_error?,
             replaces,
         })
     }
 
     pub(crate) fn canonical(&self) -> Value {
         let mut value = json!({ "kind": "add_column", "table": self.table, "column": self.column, "type": self.type_name });
+        if self.down.is_some() {
+            value["on_down_error"] = json!(self.on_down_error);
+        }
         for (key, text) in [
             ("up", &self.up),
             ("down", &self.down),
@@ -109,5 +124,23 @@ impl AddColumn {
             }
         }
         value
+    }
+}
+
+/// None after a fault.
+fn on_down_error(keys: &mut Section<'_>) -> Option<OnDownError> {
+    let found = if keys.has("on_down_error") {
+        keys.text("on_down_error")?
+    } else {
+        return Some(OnDownError::default());
+    };
+    match found.as_str() {
+        "close" => Some(OnDownError::Close),
+        "fail" => Some(OnDownError::Fail),
+        _ => {
+            let message = format!("found {found:?}, expected \"close\" or \"fail\"");
+            keys.refuse("on_down_error", Code::Value, message);
+            None
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Carries a decision out: the job's new state and all its effects in one transaction.
 
+use engine::postgres::triggers::Authority;
 use ledger::chunks::{ChunkKind, NewChunk};
 use ledger::jobs::{self, Job, JobChange};
 use ledger::sweeps::SweepLeaf;
 use ledger::tasks::Work;
-use ledger::{Plan, Stage, StageStatus, Target, checks, chunks, commands, events, sweeps, tasks};
+use ledger::{Plan, Stage, StageStatus, Target, checks, chunks, commands, events, flags, sweeps, tasks};
 use proto::ChunkId;
 use sqlx::PgConnection;
 
@@ -113,6 +114,7 @@ impl Applying<'_> {
             Effect::ForgetFindings => checks::forget_findings(conn, job).await,
             Effect::Approve { gate, actor } => commands::record_approval(conn, job, gate, actor).await,
             Effect::Answer(id, answer) => commands::settle(conn, *id, answer).await,
+            Effect::SetFlag { flag, percentage } => flags::set(conn, job, flag, *percentage).await,
             Effect::HoldTables(hold) => jobs::hold_tables(conn, job, *hold).await,
             Effect::Audit { actor, kind, detail } => {
                 events::append(conn, Some(job), actor, kind, detail).await
@@ -122,11 +124,10 @@ impl Applying<'_> {
     }
 
     async fn undo_stages(&self, conn: &mut PgConnection) -> Result<(), Error> {
-        for stage in Stage::ALL
-            .iter()
-            .rev()
-            .filter(|s| **s <= Stage::Backfill && **s > Stage::Classify)
-        {
+        flags::record_authority(conn, self.job.id, Authority::Old)
+            .await
+            .map_err(|e| self.ledger_error(e))?;
+        for stage in Stage::ALL.iter().rev().filter(|s| **s > Stage::Classify) {
             jobs::set_stage(conn, self.job.id, *stage, StageStatus::Undone)
                 .await
                 .map_err(|e| self.ledger_error(e))?;

@@ -1,18 +1,22 @@
 //! Are our objects and the columns the plan relies on still there? (invariant 10, PITFALLS 28)
 //!
 //! Looked at once the triggers are in place: at the gate into the backfill, after a chunk saw another
-//! fingerprint, and every two seconds while the job rests on its triggers. The questions are the plan's own: each expand
-//! step says with its `done` query whether what it made is still there and ours.
+//! fingerprint, and every two seconds while the job rests on its triggers, until old is dropped. The questions are the plan's own:
+//! each step says with its `done` query whether what it made is still there and ours, until a step of a later phase has put
+//! something else in its place.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::postgres::error::Class;
+use engine::postgres::triggers::Authority;
 use ledger::plan::Phase;
+use ledger::steps::TaskState;
 use ledger::{JobState, Plan};
 use proto::JobId;
 
 use super::{Error, TargetPlanner};
-use crate::decide::Machine;
+use crate::decide::{Machine, OldSide};
 
 /// How often a job that rests on its triggers is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -21,6 +25,8 @@ const EVERY: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Looked {
     at: Duration,
+    /// In which round of steps, and resting on which phases.
+    of: (u32, Vec<Phase>),
     /// What does not hold.
     pub(super) drift: Option<String>,
     /// A leaf with rows that the last check did not read.
@@ -32,46 +38,78 @@ pub(super) async fn look(
     job: JobId,
     plan: &Plan,
     machine: &Machine,
+    steps: &BTreeMap<u32, TaskState>,
     drifted: bool,
 ) -> Result<Looked, Error> {
     let state = machine.state;
-    if !matches!(
-        state,
-        JobState::DualWriting | JobState::Backfilling | JobState::Verified
-    ) {
+    let Some(phases) = rests_on(plan, machine, steps) else {
         planner.looked.remove(&job);
         return Ok(Looked::default());
-    }
+    };
+    let of = (machine.round, phases);
     let now = planner.clock.monotonic();
     let fresh = planner
         .looked
         .get(&job)
-        .filter(|l| now.saturating_sub(l.at) < EVERY);
+        .filter(|l| l.of == of && now.saturating_sub(l.at) < EVERY);
     if let Some(looked) = fresh
         && !drifted
         && state != JobState::DualWriting
     {
         return Ok(looked.clone());
     }
-    let drift = match columns(planner, plan).await? {
+    let drift = match columns(planner, plan, machine.old).await? {
         Some(drift) => Some(drift),
-        None => objects(planner, plan).await?,
+        None => objects(planner, plan, &of.1).await?,
     };
-    let unchecked = match state {
-        JobState::Verified => match unchecked(planner, job, plan, machine.check_round).await {
+    let unchecked = if matches!(
+        state,
+        JobState::DualWriting | JobState::Backfilling | JobState::SoftDropped
+    ) {
+        None
+    } else {
+        match unchecked(planner, job, plan, machine.check_round).await {
             // Somebody has a leaf to himself, so none is being attached to its root now; the next look will tell.
             Err(Error::Engine { source, .. }) if source.class() == Class::LockTimeout => None,
             other => other?,
-        },
-        _ => None,
+        }
     };
     let looked = Looked {
         at: now,
+        of,
         drift,
         unchecked,
     };
     planner.looked.insert(job, looked.clone());
     Ok(looked)
+}
+
+/// The phases whose work must still be in place; None while it is being put there, or is no longer needed.
+fn rests_on(plan: &Plan, machine: &Machine, steps: &BTreeMap<u32, TaskState>) -> Option<Vec<Phase>> {
+    let done = |phase| {
+        plan.steps_of(phase)
+            .all(|step| steps.get(&step.id) == Some(&TaskState::Done))
+    };
+    let led = machine.authority == Authority::New;
+    match machine.state {
+        JobState::DualWriting => Some(vec![Phase::Expand]),
+        JobState::Backfilling | JobState::Verified if !led => Some(vec![Phase::Expand]),
+        JobState::FlippingReads | JobState::Flipped if !led => Some(vec![Phase::Expand]),
+        JobState::Backfilling
+        | JobState::Verified
+        | JobState::FlippingReads
+        | JobState::FlippingWrites
+        | JobState::Flipped
+        | JobState::ContractReady
+            if machine.old == OldSide::InPlace && led && done(Phase::Lead) =>
+        {
+            Some(vec![Phase::Expand, Phase::Lead])
+        }
+        JobState::SoftDropped if machine.old == OldSide::Hidden && done(Phase::Hide) => {
+            Some(vec![Phase::Expand, Phase::Lead, Phase::Hide])
+        }
+        _ => None,
+    }
 }
 
 /// A leaf that holds rows now and was not there at the last check: its rows were never filled (ATTACH PARTITION
@@ -104,7 +142,7 @@ async fn unchecked(
 }
 
 /// The columns that the plan relies on, with their types.
-async fn columns(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>, Error> {
+async fn columns(planner: &TargetPlanner, plan: &Plan, old: OldSide) -> Result<Option<String>, Error> {
     let mut conn = acquire(planner).await?;
     for planned in &plan.tables {
         let name = format!("{}.{}", planned.name.schema, planned.name.name);
@@ -114,7 +152,8 @@ async fn columns(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>,
         let Some(found) = found else {
             return Ok(Some(format!("table {name} is gone")));
         };
-        for relied in &planned.relies_on {
+        let standing = |replaced: bool| !(replaced && old == OldSide::Hidden);
+        for relied in planned.relies_on.iter().filter(|c| standing(c.replaced)) {
             match found.iter().find(|(column, _)| *column == relied.name) {
                 None => return Ok(Some(format!("column {name}.{} is gone", relied.name))),
                 Some((_, type_name)) if *type_name != relied.type_name => {
@@ -130,10 +169,14 @@ async fn columns(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>,
     Ok(None)
 }
 
-/// What the expand steps made.
-async fn objects(planner: &TargetPlanner, plan: &Plan) -> Result<Option<String>, Error> {
+/// What the steps of these phases made, as far as none of a later one has replaced it.
+async fn objects(planner: &TargetPlanner, plan: &Plan, phases: &[Phase]) -> Result<Option<String>, Error> {
     let mut conn = acquire(planner).await?;
-    for step in plan.steps_of(Phase::Expand) {
+    let standing = plan.steps.iter().filter(|step| {
+        let replaced = step.holds_until.is_some_and(|by| phases.contains(&by));
+        phases.contains(&step.phase) && !replaced
+    });
+    for step in standing {
         let Some(question) = &step.done else { continue };
         let holds: Option<bool> = engine::sql::scalar(question.clone())
             .fetch_optional(&mut *conn)

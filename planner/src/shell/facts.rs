@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use ledger::jobs::Job;
-use ledger::plan::Phase;
+use ledger::plan::{Flip, Phase};
 use ledger::{JobState, Plan};
 use proto::{JobId, TaskId};
 
 use super::{Error, TargetPlanner, assumptions};
-use crate::decide::{Facts, FillFacts, Machine};
+use crate::decide::{Facts, FillFacts, Machine, OldSide, Others, Rollback};
 
 pub(super) async fn load(
     planner: &mut TargetPlanner,
@@ -42,7 +43,10 @@ pub(super) async fn load(
             .iter()
             .any(|c| c.failure.class == ledger::tasks::FailureClass::Drift)
     });
-    let looked = assumptions::look(planner, job.id, plan, machine, drifted).await?;
+    let now = ledger.now().await.map_err(error())?;
+    let closed = ledger.closed(job.id, &plan.tag).await.map_err(error())?;
+    let looked = assumptions::look(planner, job.id, plan, machine, &steps, drifted).await?;
+    let (counted, others) = drain(planner, plan, machine).await?;
     Ok(Facts {
         approvals,
         steps,
@@ -50,7 +54,70 @@ pub(super) async fn load(
         fills,
         drift: looked.drift,
         unchecked: looked.unchecked,
+        now,
+        closed,
+        counted,
+        others,
+        until: planner.until,
     })
+}
+
+/// How many writes of the new side there were, and since when somebody may have one open: only while the job waits for
+/// instances that may go by an old flag.
+async fn drain(
+    planner: &TargetPlanner,
+    plan: &Plan,
+    machine: &Machine,
+) -> Result<(Option<i64>, Others), Error> {
+    let (before_hiding, draining) = match machine.state {
+        JobState::ContractReady => (machine.old == OldSide::InPlace, false),
+        JobState::RollingBack => {
+            let waits = |r: Rollback| r.drain.flags_off.is_some() && !r.drain.over;
+            (false, machine.rollback.is_some_and(waits))
+        }
+        _ => (false, false),
+    };
+    let Some(flip) = plan.flip.as_ref().filter(|_| before_hiding || draining) else {
+        return Ok((None, Others::None));
+    };
+    let counted = if draining {
+        Some(written(planner, flip).await.map_err(planner.engine_error())?)
+    } else {
+        None
+    };
+    let others = match others(planner).await {
+        Ok(None) => Others::None,
+        Ok(Some(began)) => Others::Since(began),
+        Err(blind @ engine::postgres::error::Error::Blind { .. }) => Others::Unseen(blind.to_string()),
+        Err(error) => return Err(planner.engine_error()(error)),
+    };
+    Ok((counted, others))
+}
+
+/// Writes of the new side that the triggers have counted (owner role, whose sequences they are).
+async fn written(planner: &TargetPlanner, flip: &Flip) -> Result<i64, engine::postgres::error::Error> {
+    let failed = |doing: &str| engine::postgres::error::Error::query(doing.to_owned());
+    let mut conn = planner
+        .target
+        .owner
+        .acquire()
+        .await
+        .map_err(failed("connect as the owner role"))?;
+    let mut counted = 0;
+    for question in &flip.counted {
+        let count: i64 = engine::sql::scalar(question.clone())
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(failed("count writes of the new side"))?;
+        counted += count;
+    }
+    Ok(counted)
+}
+
+async fn others(planner: &TargetPlanner) -> Result<Option<Timestamp>, engine::postgres::error::Error> {
+    let failed = engine::postgres::error::Error::query("connect as the monitor role".to_owned());
+    let mut conn = planner.target.monitor.acquire().await.map_err(failed)?;
+    engine::postgres::activity::oldest_transaction(&mut conn).await
 }
 
 async fn step_states(

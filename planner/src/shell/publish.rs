@@ -11,7 +11,7 @@ use proto::message::{ChunkTask, StageTask};
 use proto::{Envelope, Message, MessageId, VERSION};
 use shared::bus::{Bus, Queue};
 use shared::clock::Clock;
-use shared::service::Shutdown;
+use shared::service::{Shutdown, chain};
 use tokio::sync::Notify;
 
 /// Messages published between two looks at the ledger.
@@ -43,7 +43,7 @@ impl Publisher {
                 () = round.notified() => {}
             }
             if let Err(error) = self.outstanding().await {
-                tracing::warn!(target = %self.target.name, error = %super::chain(&error), "tasks wait to be published");
+                tracing::warn!(target = %self.target.name, error = %chain(&error), "tasks wait to be published");
             }
         }
     }

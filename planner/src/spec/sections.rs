@@ -40,7 +40,7 @@ pub(crate) const FLIP: &[Key] = &[
         name: "flag",
         form: Form::Text,
         presence: Presence::Optional,
-        meaning: "Gives the flags FLAG.read and FLAG.write: letters, digits, `.`, `-`, `_`, at most 100.",
+        meaning: "Gives the flags FLAG.read and FLAG.write: letters, digits, `.`, `-`, `_`, at most 100. Without it: the spec's `name`.",
     },
     Key {
         name: "steps",
@@ -53,6 +53,13 @@ pub(crate) const FLIP: &[Key] = &[
         form: Form::Time(SECOND, DAY.saturating_mul(90)),
         presence: Presence::Default("\"10m\""),
         meaning: "How long each step is watched before the next one.",
+    },
+    Key {
+        name: "cache",
+        form: Form::Time(SECOND, DAY),
+        presence: Presence::Default("\"1m\""),
+        meaning: "How long an instance of the application may go on with a flag's old value. A rollback keeps mirroring for that long after the \
+last write of the new side.",
     },
 ];
 
@@ -128,6 +135,8 @@ pub struct Flip {
     pub steps: Vec<u8>,
     /// How long each step is watched.
     pub soak: Duration,
+    /// How long an instance of the application may go on with a flag's old value.
+    pub cache: Duration,
 }
 
 impl Flip {
@@ -139,15 +148,18 @@ impl Flip {
         }
         let steps = keys.percentages("steps");
         let soak = keys.time("soak");
+        let cache = keys.time("cache");
         Some(Self {
             flag,
             steps: steps?,
             soak: soak?,
+            cache: cache?,
         })
     }
 
     pub(crate) fn canonical(&self) -> Value {
-        let mut value = json!({ "steps": self.steps, "soak": written(self.soak) });
+        let mut value =
+            json!({ "steps": self.steps, "soak": written(self.soak), "cache": written(self.cache) });
         if let Some(flag) = &self.flag {
             value["flag"] = flag.clone().into();
         }

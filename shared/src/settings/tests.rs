@@ -49,12 +49,19 @@ fn the_example_file_is_valid_and_names_every_key() {
         "name",
         "tick",
     ] {
+        let written = [format!("\n{key} = "), format!("\n# {key} = ")];
         assert!(
-            text.contains(&format!("\n{key} = ")),
+            written.iter().any(|line| text.contains(line)),
             "{key} is not in the example"
         );
     }
-    let settings = Settings::load(&sources).unwrap();
+    let as_it_is = Settings::load(&sources).unwrap();
+    // Every service of a machine takes the same copy: nothing in it may be for one of them alone.
+    assert_eq!(as_it_is.service, ServiceSettings::default());
+    assert_eq!(as_it_is.backfiller, BackfillerSettings::default());
+    assert!(as_it_is.targets[&TargetName::from("main")].replicas.is_empty());
+
+    let settings = load(&with_every_key(&text), &[], &[]).unwrap();
     let main = &settings.targets[&TargetName::from("main")];
     assert_eq!(main.replicas, ["replica_a"]);
     assert_eq!(main.acknowledge_publications, ["warehouse"]);
@@ -75,6 +82,18 @@ fn the_example_file_is_valid_and_names_every_key() {
     assert_eq!(settings.backfiller.slots, BackfillerSettings::default().slots);
     assert_eq!(settings.backfiller.name.as_deref(), Some("backfiller-1"));
     assert_eq!(settings.planner, PlannerSettings::default());
+}
+
+/// The example without the `# ` before keys that are commented out.
+fn with_every_key(text: &str) -> String {
+    let is_key = |line: &str| {
+        line.split_once(" = ")
+            .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    };
+    text.lines()
+        .map(|line| line.strip_prefix("# ").filter(|key| is_key(key)).unwrap_or(line))
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 #[test]

@@ -13,11 +13,11 @@ use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
 use ledger::Plan;
 use ledger::plan::Fill;
 use ledger::quarantine::{Blocking, Quarantined};
+use ledger::role::site::Site;
 use proto::JobId;
 use serde_json::Value;
 
 use crate::read::sql;
-use crate::site::Site;
 
 /// Entries looked at; with more than these the verdict is clear.
 const LIMIT: i64 = 1000;

@@ -118,6 +118,7 @@ mod tests {
             alias: "\"track\"".into(),
             set: "\"seconds\" = (milliseconds / 1000)".into(),
             wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
+            unrelated: "false".into(),
             key: "jsonb_build_object('id', \"track\".\"id\")".into(),
             columns: vec![FilledColumn {
                 column: "seconds".into(),

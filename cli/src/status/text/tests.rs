@@ -1,8 +1,9 @@
 //! What a person reads of a job, from made-up rows.
 
+use ledger::flags::Flag;
 use ledger::plan::Phase;
 use ledger::status::StageRow;
-use ledger::{Stage, StageStatus};
+use ledger::{JobState, Stage, StageStatus};
 use serde_json::json;
 
 use super::super::model::{
@@ -10,7 +11,8 @@ use super::super::model::{
     QuarantineLine, SignalLine, Status, WorkerLine,
 };
 use super::text;
-use crate::example::time;
+use crate::example::{self, time};
+use crate::way_back::way_back;
 
 fn status() -> Status {
     Status {
@@ -47,6 +49,14 @@ fn status() -> Status {
                 ended_at: None,
             },
         ],
+        authority: "old".to_owned(),
+        flags: vec![Flag {
+            name: "track.seconds.read".to_owned(),
+            side: "read".to_owned(),
+            percentage: 0,
+            updated_at: time(2),
+        }],
+        way_back: way_back(&example::job(JobState::Backfilling), 0),
         gates: vec![GateLine {
             name: "expand".to_owned(),
             before: Phase::Expand,
@@ -78,6 +88,7 @@ fn status() -> Status {
             max_parallel: 2,
             rows_per_second_each: Some(5_000),
             throttled_seconds: 12.0,
+            stopped_by_signal: true,
         }),
         signals: vec![SignalLine {
             name: "replica_lag".to_owned(),
@@ -93,6 +104,7 @@ fn status() -> Status {
             role: "backfiller".to_owned(),
             age_seconds: 1.2,
         }],
+        workers_gone: 2,
         commands: Vec::new(),
         quarantined: vec![QuarantineLine {
             table: "public.track".to_owned(),
@@ -138,6 +150,12 @@ stages
   backfill  running  since 2026-01-01 00:00:05Z
   flip      pending
 
+cut-over
+  old is the authority
+  flag track.seconds.read: 0 % of reads use new, since 2026-01-01 00:00:02Z
+  read them with plain SQL: SELECT sluice.is_on('track.seconds.read', 'KEY')
+  way back: open
+
 gates
   expand: opened by grace; raw SQL
 
@@ -147,7 +165,7 @@ progress
   checked: 0 rows, 1 wrong, 1 in quarantine
 
 pace
-  nothing is written: 2 chunks in flight, 5,000 rows/s each; stopped by signals for 12s so far
+  nothing is written now; the limits: at most 2 chunks in flight, 5,000 rows/s each; stopped by signals for 12s so far
 
 signals
   replica_lag of standby: 7.0 seconds, 0.4 s ago
@@ -155,6 +173,7 @@ signals
 processes
   planner: planner-1
   backfiller: b-1, heard 1 s ago
+  2 more within the last day, not heard for a minute
 
 quarantined rows
   public.track {\"track_id\":7}: column seconds, error, SQLSTATE 22003, numeric_value_out_of_range, 2026-01-01 00:00:30Z
@@ -177,11 +196,14 @@ fn sections_with_nothing_to_say_are_left_out() {
         waits: None,
         planner: None,
         stages: Vec::new(),
+        flags: Vec::new(),
+        way_back: None,
         gates: Vec::new(),
         progress: Progress::default(),
         pace: None,
         signals: Vec::new(),
         workers: Vec::new(),
+        workers_gone: 0,
         quarantined: Vec::new(),
         mismatches: Vec::new(),
         failed_chunks: Vec::new(),
@@ -205,9 +227,11 @@ fn the_object_keeps_its_field_names() {
     assert_eq!(
         keys,
         [
+            "authority",
             "commands",
             "events",
             "failed_chunks",
+            "flags",
             "gates",
             "given_back",
             "job",
@@ -219,9 +243,31 @@ fn the_object_keeps_its_field_names() {
             "signals",
             "stages",
             "waits",
-            "workers"
+            "way_back",
+            "workers",
+            "workers_gone"
         ]
     );
+    assert_eq!(
+        value["flags"][0],
+        json!({ "name": "track.seconds.read", "side": "read", "percentage": 0, "updated_at": "2026-01-01T00:00:02Z" })
+    );
+    assert_eq!(value["way_back"]["state"], "open");
+}
+
+#[test]
+fn a_closed_way_back_says_for_how_many_rows_which_and_what_to_do() {
+    let mut closed = status();
+    closed.way_back = way_back(&example::job(JobState::Flipped), 1);
+    closed.quarantined[0].kind = "closed".to_owned();
+    let page = text(&closed);
+    for said in [
+        "  way back: closed: 1 row holds new values",
+        "sluice rollback track-seconds --accept-loss",
+        "{\"track_id\":7}: column seconds, the way back is closed for this row, SQLSTATE",
+    ] {
+        assert!(page.contains(said), "{page}");
+    }
 }
 
 #[test]
@@ -237,6 +283,36 @@ fn what_was_given_back_says_which_step_and_why() {
     let page = text(&status);
     assert!(
         page.contains("  add column track.seconds: 2 attempts; blocked by process 42"),
+        "{page}"
+    );
+}
+
+#[test]
+fn only_rows_that_are_being_filled_have_a_pace_and_it_says_whether_anything_moves() {
+    let mut going = status();
+    going.waits = None;
+    if let Some(pace) = &mut going.pace {
+        pace.go = true;
+    }
+    assert!(text(&going).contains("  writing is allowed: at most 2 chunks in flight"), "{}", text(&going));
+    going.waits = Some("no planner is active".to_owned());
+    assert!(!text(&going).contains("writing is allowed"), "{}", text(&going));
+    going.job.state = "verified".to_owned();
+    assert!(!text(&going).contains("\npace\n"), "{}", text(&going));
+}
+
+#[test]
+fn a_stage_that_was_taken_back_shows_no_duration() {
+    let mut back = status();
+    back.stages = vec![StageRow {
+        name: Stage::Expand,
+        status: StageStatus::Undone,
+        started_at: Some(time(0)),
+        ended_at: Some(time(3_600)),
+    }];
+    let page = text(&back);
+    assert!(
+        page.contains("undone   began 2026-01-01 00:00:00Z, taken back by 2026-01-01 01:00:00Z") && !page.contains("took"),
         "{page}"
     );
 }

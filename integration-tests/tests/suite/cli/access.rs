@@ -1,5 +1,6 @@
 //! Databases that cannot be reached, and roles that may not enough: refused before anything is touched.
 
+use sqlx::PgConnection;
 use testbed::database::{Database, Role};
 use testbed::desk::Desk;
 use testbed::ports;
@@ -15,7 +16,16 @@ async fn an_unreachable_database_is_named_without_its_password() -> Outcome {
     let spec = desk.write("spec.toml", &lower_email(""))?;
     let url = format!("postgres://ann:s3cr3t@127.0.0.1:{port}/music");
     for args in [
-        &["run", &spec, "--as", "ann", "--database-url", &url][..],
+        &[
+            "run",
+            &spec,
+            "--until",
+            "verified",
+            "--as",
+            "ann",
+            "--database-url",
+            &url,
+        ][..],
         &["plan", &spec, "--database-url", &url],
         &["status", "--database-url", &url],
     ] {
@@ -40,12 +50,35 @@ async fn a_wrong_password_and_a_missing_database_are_told_apart() -> Outcome {
     desk.run(&["status", "--database-url", &wrong])
         .await?
         .exits(1)?
-        .says(&["password authentication failed"])?;
+        .says(&["check user and password", "password authentication failed"])?;
     let missing = url.replace(&format!("/{}", database.name()), "/no_such_database");
     desk.run(&["status", "--database-url", &missing])
         .await?
         .exits(1)?
-        .says(&["no_such_database"])?;
+        .says(&["check the name of the database", "no_such_database"])?;
+    let port = ports::free()?;
+    let deaf = desk
+        .run(&["status", "--database-url", &format!("postgres://ann@127.0.0.1:{port}/music")])
+        .await?
+        .exits(1)?
+        .says(&["nobody answers there"])?;
+    assert!(!deaf.err.contains("password"), "{deaf:?}");
+    Ok(())
+}
+
+/// As with every client of PostgreSQL: PGUSER first, then the user of the operating system; never one that is made up.
+#[tokio::test]
+async fn a_url_without_a_user_connects_as_the_one_who_types() -> Outcome {
+    let port = ports::free()?;
+    let url = format!("postgres://127.0.0.1:{port}/music");
+    let desk = Desk::new(&Settings::default().with("PGUSER", "eve"))?;
+    desk.run(&["status", "--database-url", &url])
+        .await?
+        .exits(1)?
+        .says(&["user \"eve\""])?;
+    let desk = Desk::new(&Settings::default().with("PGUSER", ""))?;
+    let said = desk.run(&["status", "--database-url", &url]).await?.exits(1)?;
+    assert!(!said.err.contains("anonymous"), "{said:?}");
     Ok(())
 }
 
@@ -67,19 +100,44 @@ async fn missing_privileges_are_printed_as_statements_that_make_it_work() -> Out
     engine::sql::execute_script(&mut admin, strip).await?;
     let desk = Desk::new(&Settings::of(&database))?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
-    let run = ["run", spec.as_str(), "--target", "main", "--as", "ann"];
+    let run = [
+        "run",
+        spec.as_str(),
+        "--target",
+        "main",
+        "--as",
+        "ann",
+        "--until",
+        "verified",
+    ];
+    let first = desk.run(&run).await?.exits(1)?;
+    let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'sluice')")
+        .fetch_one(&mut admin)
+        .await?;
+    assert!(
+        !made,
+        "a ledger was made although privileges are missing:\n{first:?}"
+    );
+    paste_until_it_works(&desk, &run, &mut admin).await?;
+    Ok(())
+}
+
+/// Lets an administrator paste what a command prints until it ends with 0; gives what was pasted.
+pub(super) async fn paste_until_it_works(
+    desk: &Desk,
+    command: &[&str],
+    admin: &mut PgConnection,
+) -> anyhow::Result<Vec<String>> {
     let mut pasted = Vec::new();
     for round in 0..4 {
-        let said = desk.run(&run).await?;
+        let said = desk.run(command).await?;
         if said.code == Some(0) {
             assert!(round > 0, "nothing was missing: {said:?}");
-            return Ok(());
+            return Ok(pasted);
         }
         let said = said.exits(1)?;
-        let statements: Vec<String> = said
-            .err
-            .lines()
-            .map(str::trim)
+        let lines = said.err.lines().map(str::trim);
+        let statements: Vec<String> = lines
             .filter(|line| is_statement(line))
             .map(str::to_owned)
             .collect();
@@ -88,17 +146,8 @@ async fn missing_privileges_are_printed_as_statements_that_make_it_work() -> Out
             "nothing to paste in round {round}, after {pasted:#?}:\n{}",
             said.err
         );
-        let made: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'sluice')")
-                .fetch_one(&mut admin)
-                .await?;
-        assert!(
-            !made,
-            "a ledger was made although privileges are missing:\n{}",
-            said.err
-        );
         for statement in statements {
-            engine::sql::execute_script(&mut admin, statement.as_str()).await?;
+            engine::sql::execute_script(admin, statement.as_str()).await?;
             pasted.push(statement);
         }
     }
@@ -125,9 +174,18 @@ async fn one_url_of_an_owner_is_enough() -> Outcome {
     let desk = Desk::new(&Settings::default())?;
     let spec = desk.write("spec.toml", &lower_email(""))?;
     let url = database.url(Role::Owner);
-    desk.run(&["run", &spec, "--database-url", &url, "--as", "ann"])
-        .await?
-        .exits(0)?;
+    desk.run(&[
+        "run",
+        &spec,
+        "--database-url",
+        &url,
+        "--as",
+        "ann",
+        "--until",
+        "verified",
+    ])
+    .await?
+    .exits(0)?;
     desk.run(&[
         "rollback",
         "lower-email",

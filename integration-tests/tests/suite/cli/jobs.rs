@@ -11,7 +11,8 @@ use testbed::watch::Watched;
 
 use super::{Outcome, gated, lower_email, office, order};
 
-const RUN: [&str; 4] = ["--target", "main", "--as", "ann"];
+/// Where most of these tests look at a job.
+const RUN: [&str; 6] = ["--target", "main", "--as", "ann", "--until", "verified"];
 
 fn keys(value: &Value) -> BTreeSet<&str> {
     value
@@ -187,7 +188,16 @@ async fn a_run_that_was_killed_is_continued_by_the_same_command() -> Outcome {
     let desk = testbed::desk::Desk::new(&settings)?;
     let slow = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 4000\n";
     let spec = desk.write("spec.toml", &tracks::spec("track-seconds", slow))?;
-    let run = ["run", spec.as_str(), "--target", "main", "--as", "ann"];
+    let run = [
+        "run",
+        spec.as_str(),
+        "--target",
+        "main",
+        "--as",
+        "ann",
+        "--until",
+        "verified",
+    ];
     let first = Sluice::start(&run, &settings).await?;
     first.logged("taken in", Duration::from_secs(60)).await?;
     let job = Watched::only(&database).await?;
@@ -208,7 +218,16 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
     let desk = testbed::desk::Desk::new(&settings)?;
     let slow = "[backfill]\nmax_parallel = 2\nmax_rows_per_second = 2000\n";
     let spec = desk.write("spec.toml", &tracks::spec("track-seconds", slow))?;
-    let run = ["run", spec.as_str(), "--target", "main", "--as", "ann"];
+    let run = [
+        "run",
+        spec.as_str(),
+        "--target",
+        "main",
+        "--as",
+        "ann",
+        "--until",
+        "verified",
+    ];
     let first = Sluice::start(&run, &settings).await?;
     first.logged("taken in", Duration::from_secs(60)).await?;
     let job = Watched::only(&database).await?;

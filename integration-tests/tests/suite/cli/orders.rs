@@ -4,7 +4,8 @@ use testbed::database::Role;
 
 use super::{Outcome, lower_email, office, order};
 
-const RUN: [&str; 4] = ["--target", "main", "--as", "ann"];
+/// Where most of these tests look at a job.
+const RUN: [&str; 6] = ["--target", "main", "--as", "ann", "--until", "verified"];
 
 #[tokio::test]
 async fn the_status_shows_a_job_to_people_and_to_programs() -> Outcome {

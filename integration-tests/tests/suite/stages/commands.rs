@@ -166,7 +166,13 @@ async fn what_cannot_be_done_now_is_refused_with_what_to_do_instead() -> Outcome
     for (command, why) in [
         (Command::Pause, "rolled-back"),
         (Command::Abort, "rolled-back"),
-        (Command::Rollback { discard: true }, "gone already"),
+        (
+            Command::Rollback {
+                discard: true,
+                accept_loss: false,
+            },
+            "gone already",
+        ),
     ] {
         let found = refused(&embedded, job, command.clone()).await?;
         assert!(found.contains(why), "{command:?}: {found}");

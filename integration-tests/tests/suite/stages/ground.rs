@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ledger::JobState;
 use ledger::commands::{Answer, Command};
+use ledger::plan::Phase;
 use proto::JobId;
 use testbed::database::{Database, Role};
 use testbed::embedded::{Embedded, PATIENCE, Part};
@@ -157,14 +158,12 @@ pub(crate) async fn there_and_back(database: &Database<'_>, trip: Trip<'_>) -> O
     let embedded = Embedded::start(database).await?;
     let traffic = Traffic::start(&database.url(Role::App), trip.traffic, Load::default()).await?;
     let job = embedded.submit(database, trip.spec).await?;
-    if !embedded
+    let plan = embedded
         .target
         .ledger
         .plan(&embedded.job(job).await?.plan_hash)
-        .await?
-        .gates
-        .is_empty()
-    {
+        .await?;
+    if plan.gate_before(Phase::Expand).is_some() {
         applied(&embedded, job, Command::Approve { gate: None }).await?;
     }
     embedded.verified(job).await?;

@@ -51,7 +51,7 @@ pub(super) fn rollback(
 
 /// A statement for something that somebody may have taken away by hand: without the condition it would fail, and the
 /// mirror, which by then makes the application's writes fail, would stay with it.
-fn only_if(condition: &str, statement: &str) -> String {
+pub(super) fn only_if(condition: &str, statement: &str) -> String {
     let block = format!("BEGIN IF {condition} THEN {statement}; END IF; END");
     format!("DO {}", literal(&block))
 }
@@ -61,6 +61,31 @@ fn drop_constraint(table: &TableDraft<'_>, name: &str) -> String {
         "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS \"{name}\"",
         table.quoted
     )
+}
+
+/// Refuses the drop of a new column while an old one that it came from is gone: what the new one holds may then be all there is.
+fn only_copies(table: &TableDraft<'_>, column: &str) -> Option<String> {
+    let pair = table.pairs.iter().find(|pair| pair.new == column)?;
+    let missing: Vec<String> = pair
+        .reads
+        .iter()
+        .map(|old| format!("NOT {}", done::has_column(&table.table.name, old)))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "nothing was dropped: {} of {} is gone or renamed, so {column} may hold the only copy of what was in it; bring it back, or drop {column} \
+         by hand if it may go",
+        pair.reads.join(" or "),
+        table.shown
+    );
+    let block = format!(
+        "BEGIN IF {} THEN RAISE EXCEPTION USING ERRCODE = 'SL001', MESSAGE = {}; END IF; END",
+        missing.join(" OR "),
+        literal(&message)
+    );
+    Some(format!("DO {}", literal(&block)))
 }
 
 /// What is still there goes: indexes beside the traffic first, then in the reverse order of `expand`.
@@ -87,16 +112,13 @@ pub(super) fn discard(draft: &Draft<'_>, steps: &mut Steps) -> Result<(), IdentE
         match added {
             Added::Column { table, column, .. } => {
                 let table = &draft.tables[*table];
+                let drop = format!("ALTER TABLE {} DROP COLUMN {}", table.quoted, quote(column)?);
                 steps.push(NewStep {
                     phase: Phase::Discard,
                     table: Some(&table.table.name),
                     what: Generated::DropColumn,
                     title: format!("drop column {}.{column}", table.shown),
-                    statements: vec![format!(
-                        "ALTER TABLE {} DROP COLUMN {}",
-                        table.quoted,
-                        quote(column)?
-                    )],
+                    statements: only_copies(table, column).into_iter().chain([drop]).collect(),
                     done: Some(done::column_gone(&table.table.name, column)),
                 });
                 steps.takes_away(&Made::Added(at));

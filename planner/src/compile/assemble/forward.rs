@@ -42,7 +42,7 @@ pub(super) fn expand(
     for (table, mirror) in draft.tables.iter().zip(mirrors) {
         if let Some(mirror) = mirror {
             let columns: Vec<&str> = table.new_columns().into_iter().collect();
-            steps.push(NewStep {
+            let step = steps.push(NewStep {
                 phase: Phase::Expand,
                 table: Some(&table.table.name),
                 what: Generated::InstallMirror,
@@ -50,6 +50,7 @@ pub(super) fn expand(
                 statements: mirror.install.clone(),
                 done: Some(mirror.installed.clone()),
             });
+            step.holds_until = Some(Phase::Lead);
         }
     }
     for table in &draft.tables {

@@ -23,6 +23,8 @@ pub(super) enum Made {
     Added(usize),
     /// By its name, which is ours.
     Index(String),
+    /// Hidden columns, by the function that mirrors them.
+    Hidden(String),
 }
 
 /// What a step is about, before it has a number.
@@ -56,6 +58,8 @@ impl Steps {
             cleanup: Vec::new(),
             undoes: None,
             not_ours: None,
+            holds_until: None,
+            authority: None,
             risk,
         });
         self.all.last_mut().expect("a step was just added")

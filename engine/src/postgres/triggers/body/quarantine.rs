@@ -1,9 +1,9 @@
 //! What a mirror's function does with a row it cannot mirror: its key goes to the ledger's quarantine, without any value
 //! that an error's own text might quote.
 
-use super::Body;
+use super::{Body, Scene};
 use crate::postgres::ident::{self, IdentError};
-use crate::postgres::triggers::{Mirror, SCHEMA};
+use crate::postgres::triggers::SCHEMA;
 
 /// What tells of the server's state, not of the row, is the application's to retry.
 pub(super) fn reraise(out: &mut Body, depth: usize) {
@@ -16,11 +16,19 @@ pub(super) fn reraise(out: &mut Body, depth: usize) {
     out.line(depth, "END IF;");
 }
 
+/// Why a row is written down.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
+    /// `up` raised.
     UpRaised,
-    DownRaised,
-    Conflict,
+    /// `down` could not be carried out while old is the authority: old and new agree afterwards, so looking at the row again would show nothing.
+    Lost,
+    /// `down` could not be carried out while new is the authority: the two sides tell different things now.
+    Closed,
+    /// Both sides were written and disagree, while old is the authority.
+    OldWon,
+    /// The same, while new is.
+    NewWon,
 }
 
 pub(super) struct Report<'a> {
@@ -35,29 +43,31 @@ impl Report<'_> {
     fn kind(&self) -> &'static str {
         match self.kind {
             Kind::UpRaised => "error",
-            // Old and new agree afterwards, so looking at the row again would show nothing.
-            Kind::DownRaised => "lost",
-            Kind::Conflict => "conflict",
+            Kind::Lost => "lost",
+            Kind::Closed => "closed",
+            Kind::OldWon | Kind::NewWon => "conflict",
         }
     }
 
     /// For people; never a value of the row, which an error's own text could hold.
     fn message(&self) -> String {
+        let (column, new) = (self.column, self.new);
         match self.kind {
-            Kind::UpRaised => format!(
-                "computing {:?} from the old side raised an error; it is NULL",
-                self.column
-            ),
-            Kind::DownRaised => {
-                format!(
-                    "a write of the new side was lost: computing {:?} from {:?} raised an error; {:?} was kept",
-                    self.column, self.new, self.column
-                )
+            Kind::UpRaised => {
+                format!("computing {column:?} from the old side raised an error; it is NULL")
             }
-            Kind::Conflict => format!(
-                "both sides of {:?} were written and disagree; the old side won",
-                self.column
+            Kind::Lost => format!(
+                "a write of the new side was lost: computing {column:?} from {new:?} raised an error; {column:?} was kept"
             ),
+            Kind::Closed => format!(
+                "the way back is closed for this row: computing {column:?} from {new:?} raised an error; {new:?} was written and {column:?} was kept"
+            ),
+            Kind::OldWon => {
+                format!("both sides of {column:?} were written and disagree; the old side won")
+            }
+            Kind::NewWon => {
+                format!("both sides of {column:?} were written and disagree; the new side won")
+            }
         }
     }
 }
@@ -67,9 +77,10 @@ impl Report<'_> {
 pub(super) fn quarantine(
     out: &mut Body,
     depth: usize,
-    mirror: &Mirror,
+    scene: &Scene<'_>,
     report: &Report<'_>,
 ) -> Result<(), IdentError> {
+    let mirror = scene.mirror;
     out.line(depth, "BEGIN");
     out.line(
         depth + 1,
@@ -84,7 +95,7 @@ pub(super) fn quarantine(
         ident::literal(tag_of(&mirror.function)),
         ident::literal(&mirror.table.schema),
         ident::literal(&mirror.table.name),
-        row_key(&mirror.key)?,
+        scene.row.key(&mirror.key)?,
         ident::literal(report.new),
         ident::literal(report.kind()),
         "sluice_mirror.sluice_sqlstate".to_owned(),
@@ -113,15 +124,4 @@ fn tag_of(function: &str) -> &str {
         .strip_prefix("sluice_")
         .and_then(|rest| rest.split('_').next())
         .unwrap_or(function)
-}
-
-fn row_key(key: &[String]) -> Result<String, IdentError> {
-    if key.is_empty() {
-        return Ok("to_jsonb(NEW)".to_owned());
-    }
-    let parts: Result<Vec<_>, IdentError> = key
-        .iter()
-        .map(|c| Ok(format!("{}, NEW.{}", ident::literal(c), ident::quote(c)?)))
-        .collect();
-    Ok(format!("jsonb_build_object({})", parts?.join(", ")))
 }

@@ -1,0 +1,150 @@
+//! What changes a job: its state under its version, its hold on tables, its stages in their order.
+
+use proto::JobId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::error::Error;
+use crate::job::{JobState, Stage, StageStatus};
+
+/// A change of a job, to be committed under its version.
+#[derive(Clone, Debug)]
+pub struct JobChange {
+    /// The job.
+    pub id: JobId,
+    /// The version that was read.
+    pub version: i64,
+    /// New state.
+    pub state: JobState,
+    /// New reason.
+    pub reason: Option<String>,
+    /// New machine.
+    pub machine: Value,
+}
+
+/// Writes a job's new state if its version is still the one that was read.
+///
+/// # Errors
+/// [`Error::Conflict`] if it is not: nothing of this transaction may be kept.
+pub async fn change(conn: &mut PgConnection, change: &JobChange) -> Result<(), Error> {
+    let done = sqlx::query(
+        "/* ledger.job_change */
+        UPDATE sluice.job
+        SET state = $3,
+            reason = $4,
+            machine = $5,
+            version = version + 1,
+            updated_at = now(),
+            ended_at = CASE WHEN $6 THEN coalesce(ended_at, now()) END
+        WHERE id = $1
+            AND version = $2",
+    )
+    .bind(change.id.0)
+    .bind(change.version)
+    .bind(change.state.as_str())
+    .bind(&change.reason)
+    .bind(&change.machine)
+    .bind(change.state.is_final())
+    .execute(&mut *conn)
+    .await
+    .map_err(Error::of("ledger.job_change"))?;
+    if done.rows_affected() != 1 {
+        return Err(Error::Conflict { job: change.id });
+    }
+    Ok(())
+}
+
+/// Sets whether the job holds its tables. Taking them again fails if another job has one of them.
+///
+/// # Errors
+/// [`Error::TableTaken`] if another unfinished job has one of them by now.
+pub async fn hold_tables(conn: &mut PgConnection, job: JobId, hold: TableHold) -> Result<(), Error> {
+    // Asked before, because after the refusal nothing more can be asked in this transaction. The index below decides.
+    let other = match hold {
+        TableHold::Keep => holder_instead(&mut *conn, job).await?,
+        TableHold::Release => None,
+    };
+    sqlx::query("/* ledger.job_table_hold */ UPDATE sluice.job_table SET unfinished = $2 WHERE job = $1 AND unfinished <> $2")
+        .bind(job.0)
+        .bind(hold == TableHold::Keep)
+        .execute(conn)
+        .await
+        .map_err(|source| match &source {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Error::TableTaken {
+                job,
+                other: other.unwrap_or_else(|| "which has just been taken in".to_owned()),
+            },
+            _ => Error::of("ledger.job_table_hold")(source),
+        })?;
+    Ok(())
+}
+
+/// Another unfinished job that has one of this job's tables, in words.
+async fn holder_instead(conn: &mut PgConnection, job: JobId) -> Result<Option<String>, Error> {
+    sqlx::query_scalar(
+        "/* ledger.job_table_holder */
+        SELECT format('%s (%s, %s)', o.name, o.id, o.state)
+        FROM sluice.job_table m
+        JOIN sluice.job_table t ON t.root_schema = m.root_schema AND t.root_table = m.root_table
+        JOIN sluice.job o ON o.id = t.job
+        WHERE m.job = $1
+            AND t.job <> m.job
+            AND t.unfinished
+        LIMIT 1",
+    )
+    .bind(job.0)
+    .fetch_optional(conn)
+    .await
+    .map_err(Error::of("ledger.job_table_holder"))
+}
+
+/// Whether a job holds its tables against other jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableHold {
+    /// No other job may work on them.
+    Keep,
+    /// They are free.
+    Release,
+}
+
+/// Records how far a stage is. A stage starts only if every earlier one is done (invariant 4).
+///
+/// # Errors
+/// [`Error::StageOrder`].
+pub async fn set_stage(
+    conn: &mut PgConnection,
+    job: JobId,
+    stage: Stage,
+    status: StageStatus,
+) -> Result<(), Error> {
+    let earlier: Vec<&str> = Stage::ALL
+        .iter()
+        .filter(|s| **s < stage)
+        .map(|s| s.as_str())
+        .collect();
+    let done = sqlx::query(
+        "/* ledger.stage_set */
+        UPDATE sluice.stage
+        SET status = $3,
+            started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
+            ended_at = CASE WHEN $3 IN ('done', 'undone') THEN now() END
+        WHERE job = $1
+            AND name = $2
+            AND ($3 <> 'running' OR NOT EXISTS (
+                SELECT FROM sluice.stage e WHERE e.job = $1 AND e.name = ANY ($4) AND e.status <> 'done'))",
+    )
+    .bind(job.0)
+    .bind(stage.as_str())
+    .bind(status.as_str())
+    .bind(&earlier)
+    .execute(conn)
+    .await
+    .map_err(Error::of("ledger.stage_set"))?;
+    if done.rows_affected() != 1 {
+        return Err(Error::StageOrder {
+            job,
+            stage: stage.as_str(),
+        });
+    }
+    Ok(())
+}
