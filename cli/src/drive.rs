@@ -80,12 +80,36 @@ pub async fn command(drive: &Drive<'_>, id: CommandId, work: Work) -> Result<Out
         until: scope.until,
         ..following(drive, plan, &shutdown)
     };
-    let mut driver = Driver::Ours(Box::new(embedded));
+    to_rest(drive, &follow, Driver::Ours(Box::new(embedded)), goal).await
+}
+
+/// Watches a planner elsewhere until the job rests.
+///
+/// # Errors
+/// What the ledger says.
+pub async fn watch(drive: &Drive<'_>, goal: Goal) -> Result<Outcome, Error> {
+    let (shutdown, _listening) = interruptible(drive.place, &drive.clock)?;
+    let plan = Arc::new(drive.ledger.plan(&drive.job.plan_hash).await?);
+    let follow = following(drive, plan, &shutdown);
+    to_rest(drive, &follow, Driver::Theirs, goal).await
+}
+
+async fn to_rest(
+    drive: &Drive<'_>,
+    follow: &Follow<'_>,
+    mut driver: Driver,
+    goal: Goal,
+) -> Result<Outcome, Error> {
     let mut progress = Progress::new();
     let end = follow.run(&mut driver, &mut progress).await;
     progress.finish();
     stop(driver, drive.place).await;
-    Ok(conclude(&end?, drive.place, goal))
+    let ways = Ways {
+        flag: drive.place.flag(),
+        name: &drive.job.name,
+        again: "the job goes on when its spec is run again (`sluice run`), or a planner is started",
+    };
+    Ok(conclude(&end?, &ways, goal))
 }
 
 fn unanswered() -> Outcome {
@@ -115,12 +139,23 @@ pub(crate) async fn stop(driver: Driver, place: &Place) {
     }
 }
 
+/// What a person is told to type.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways<'a> {
+    /// How to name the place.
+    pub(crate) flag: String,
+    /// The job's name.
+    pub(crate) name: &'a str,
+    /// How to go on after this process was told to stop.
+    pub(crate) again: &'static str,
+}
+
 /// Says where the job rests, and what that means for who wanted it at `goal`.
-pub(crate) fn conclude(end: &End, place: &Place, goal: Goal) -> Outcome {
+pub(crate) fn conclude(end: &End, ways: &Ways<'_>, goal: Goal) -> Outcome {
     match end {
         End::Rest(rest, view) => {
             let outcome = outcome(rest, goal);
-            let text = words(rest, &view.job, &place.flag());
+            let text = words(rest, &view.job, &ways.flag);
             if outcome == Outcome::Done {
                 out::answer(&text);
             } else {
@@ -128,16 +163,28 @@ pub(crate) fn conclude(end: &End, place: &Place, goal: Goal) -> Outcome {
             }
             outcome
         }
+        End::Interrupted | End::Left | End::Orphaned => {
+            out::note(&broken_off(end, ways));
+            Outcome::Waiting
+        }
+    }
+}
+
+/// Why the job is no longer followed although it does not rest.
+fn broken_off(end: &End, ways: &Ways<'_>) -> String {
+    let Ways { flag, name, again } = ways;
+    match end {
+        End::Rest(..) => String::new(),
         End::Interrupted => {
-            out::note(
-                "stopped; what was in hand is finished or will be done again, nothing is lost: run the same command again to continue",
-            );
-            Outcome::Waiting
+            format!("stopped; what was in hand is finished or will be done again, nothing is lost: {again}")
         }
-        End::Orphaned => {
-            out::note("the planner that drove this job is gone");
-            Outcome::Waiting
-        }
+        End::Left => format!(
+            "no longer watching; the planner goes on with {name}: `sluice status {name} {flag}` shows it, \
+             `sluice pause {name} {flag}` stops its writes"
+        ),
+        End::Orphaned => format!(
+            "the planner that drove {name} is gone, and the job stands where it is: start a planner, or run its spec again (`sluice run`)"
+        ),
     }
 }
 
@@ -158,5 +205,27 @@ async fn answered(
             error = embedded.failed() => return Err(error),
             () = drive.clock.sleep(POLL) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_watching_is_not_told_that_anything_was_stopped() {
+        let ways = Ways {
+            flag: "--target main".to_owned(),
+            name: "track-seconds",
+            again: "run the same command again to continue",
+        };
+        let said = broken_off(&End::Interrupted, &ways);
+        assert!(said.starts_with("stopped;") && said.ends_with("run the same command again to continue"), "{said}");
+        let said = broken_off(&End::Left, &ways);
+        assert!(
+            said.contains("goes on with track-seconds") && said.contains("sluice pause track-seconds --target main"),
+            "{said}"
+        );
+        assert!(broken_off(&End::Orphaned, &ways).contains("start a planner"));
     }
 }

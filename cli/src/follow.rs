@@ -49,8 +49,10 @@ pub struct Follow<'a> {
 pub enum End {
     /// The job rests.
     Rest(Rest, Box<View>),
-    /// Ctrl-C.
+    /// Ctrl-C, while this process drove it.
     Interrupted,
+    /// Ctrl-C, while a planner elsewhere drove it, which goes on.
+    Left,
     /// The planner elsewhere that drove the job is gone.
     Orphaned,
 }
@@ -96,11 +98,15 @@ impl Follow<'_> {
                 && away_since.is_none()
                 && self.ledger.lease_holder("planner").await?.is_none()
             {
-                return Ok(End::Orphaned);
+                // It may have gone because the job had come to rest.
+                return Ok(self.look(progress).await?.unwrap_or(End::Orphaned));
             }
             tokio::select! {
                 biased;
-                () = self.shutdown.stopping.cancelled() => return Ok(End::Interrupted),
+                () = self.shutdown.stopping.cancelled() => return Ok(match driver {
+                    Driver::Ours(_) => End::Interrupted,
+                    Driver::Theirs => End::Left,
+                }),
                 error = failed(driver) => return Err(error),
                 () = self.clock.sleep(pause) => {}
             }

@@ -34,7 +34,7 @@ pub struct OrderArgs {
     /// Who commands.
     #[command(flatten)]
     pub actor: ActorArgs,
-    /// Only record the command, also where no planner runs: do not carry it out in this process.
+    /// Only record the command: do not carry it out in this process where no planner runs, and do not wait for its end.
     #[arg(long)]
     pub no_drive: bool,
     /// Which database.
@@ -105,7 +105,13 @@ pub async fn give(args: &OrderArgs, command: &Command, work: Work) -> Result<Out
     };
     let alone = place.mode == Mode::Embedded && !args.no_drive;
     match order.answered(id, alone).await? {
-        Reply::Answered(answer) => Ok(say(&answer)),
+        Reply::Answered(answer) => match say(&answer) {
+            // A script that goes on after a rollback relies on it: exit code 0 says that the job is back, whoever brought it there.
+            Outcome::Done if work == Work::Until(Goal::Back) && !args.no_drive => {
+                drive::watch(&order.driven(), Goal::Back).await
+            }
+            outcome => Ok(outcome),
+        },
         Reply::NobodyPlans => order.drive(id, work).await,
         Reply::Silence => {
             out::note(&format!(
@@ -144,13 +150,16 @@ impl Order<'_> {
     }
 
     async fn drive(&self, id: CommandId, work: Work) -> Result<Outcome, Error> {
-        let drive = Drive {
+        drive::command(&self.driven(), id, work).await
+    }
+
+    fn driven(&self) -> Drive<'_> {
+        Drive {
             place: self.place,
             ledger: &self.ledger,
             job: self.job.clone(),
             clock: self.clock.clone(),
-        };
-        drive::command(&drive, id, work).await
+        }
     }
 }
 

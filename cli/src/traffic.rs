@@ -109,6 +109,8 @@ pub struct Report {
     pub seed: u64,
     /// Acknowledged statements, by kind.
     pub acknowledged: BTreeMap<Operation, u64>,
+    /// How many of them read or wrote the new side.
+    pub on_new: u64,
     /// Statements that failed or did not hit the one row they were for.
     pub errors: Vec<String>,
     /// The slowest statement.
@@ -166,6 +168,7 @@ impl Traffic {
             table: self.table,
             seed: self.seed,
             acknowledged: BTreeMap::new(),
+            on_new: 0,
             errors: Vec::new(),
             slowest: Duration::ZERO,
             latencies: Latencies::default(),
@@ -183,6 +186,7 @@ impl Traffic {
             for (operation, count) in written.acknowledged {
                 *report.acknowledged.entry(operation).or_default() += count;
             }
+            report.on_new += written.on_new;
             report.errors.extend(written.errors);
             report.slowest = report.slowest.max(written.slowest);
             report.latencies.absorb(&written.latencies);

@@ -10,6 +10,7 @@
 mod apply;
 mod assumptions;
 mod facts;
+mod leaves;
 mod publish;
 
 use std::collections::HashMap;

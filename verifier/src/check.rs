@@ -227,7 +227,12 @@ impl Check<'_> {
             if !changed && again.iter().map(|l| &l.1).eq(listed.iter().map(|l| &l.1)) {
                 return Ok(listed.iter().map(|(leaf, _)| leaf.oid).collect());
             }
-            restarts += 1;
+            // A leaf that has come is read as well; only what was read already and changed is a restart.
+            let known = |oid: u32| listed.iter().any(|(leaf, _)| leaf.oid == oid);
+            let same = again.iter().filter(|(leaf, _)| known(leaf.oid)).eq(listed.iter());
+            if changed || !same {
+                restarts += 1;
+            }
             if restarts > MAX_RESTARTS {
                 let table = &self.fill().table;
                 let message = format!(

@@ -9,6 +9,10 @@ use crate::rest::Goal;
 
 /// Arguments of `sluice rollback`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Waits until the job is rolled back, also where a planner elsewhere does it; Ctrl-C ends the waiting, not the rollback. \
+                  With --no-drive it only records the command: `sluice wait JOB --until rolled-back` waits then."
+)]
 pub struct RollbackArgs {
     /// Take added columns, indexes and constraints away too: back to the schema it started from.
     #[arg(long)]

@@ -23,7 +23,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::Postgres;
 
 use crate::actor::ActorArgs;
-use crate::drive::{Drive, conclude, following, interruptible, stop};
+use crate::drive::{Drive, Ways, conclude, following, interruptible, stop};
 use crate::embedded::{self, Embedded, Roles, Scope};
 use crate::error::{Error, Outcome, chain};
 use crate::follow::{Driver, End, Follow};
@@ -192,7 +192,7 @@ async fn to_rest(
             End::Orphaned => progress.note("that planner is gone: this process goes on in its place"),
             end => {
                 progress.finish();
-                let outcome = said(&end, drive.place, args);
+                let outcome = said(&end, drive, args);
                 if let Some(until) = until.filter(|_| outcome == Outcome::Done) {
                     out::note(&format!(
                         "this run was asked to end at {until}; run the spec again without --until to go on"
@@ -245,13 +245,21 @@ async fn driver(drive: &Drive<'_>, shutdown: &Shutdown, until: Option<JobState>)
     Ok(Driver::Ours(Box::new(embedded)))
 }
 
-fn said(end: &End, place: &Place, args: &RunArgs) -> Outcome {
+fn said(end: &End, drive: &Drive<'_>, args: &RunArgs) -> Outcome {
+    let flag = drive.place.flag();
     match end {
         End::Rest(rest, view) if args.json => {
-            out::note(&words(rest, &view.job, &place.flag()));
+            out::note(&words(rest, &view.job, &flag));
             outcome(rest, Goal::Forward)
         }
-        end => conclude(end, place, Goal::Forward),
+        end => {
+            let ways = Ways {
+                flag,
+                name: &drive.job.name,
+                again: "run the same command again to continue",
+            };
+            conclude(end, &ways, Goal::Forward)
+        }
     }
 }
 

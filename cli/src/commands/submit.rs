@@ -3,6 +3,7 @@
 //! The message's id is the idempotency key: the same id, the same job, the same answer. So a submission that got no answer
 //! may be sent again with `--id`, as often as one likes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct SubmitArgs {
     /// The submission's id: sent again with the same one, it is the same job.
     #[arg(long, value_name = "UUID")]
     id: Option<MessageId>,
-    /// How long to wait for an answer.
+    /// How long to wait for the broker and then for an answer, together.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = |text: &str| parse_duration(text).map_err(|e| e.to_string()))]
     timeout: Duration,
     /// As one JSON object.
@@ -82,7 +83,7 @@ pub async fn run(args: &SubmitArgs) -> Result<Outcome, Error> {
     };
     let reply = ask(&bus, &clock, &submission, args.timeout).await;
     bus.close().await;
-    Ok(show(args, submission.id, reply?))
+    reply.map(|reply| show(args, submission.id, reply))
 }
 
 fn require_broker(settings: &Settings) -> Result<(), Error> {
@@ -96,17 +97,36 @@ fn require_broker(settings: &Settings) -> Result<(), Error> {
     }
 }
 
-/// The answer; None if there was none in time.
+/// The answer; None if there was none in time. All of it together, the broker's part too, takes no longer than `timeout`.
 async fn ask(
     bus: &Arc<dyn Bus>,
     clock: &Arc<dyn Clock>,
     submission: &Envelope,
     timeout: Duration,
-) -> Result<Option<JobReply>, bus::Error> {
-    let queue = Queue::new_reply();
-    let mut replies = bus.subscribe(&queue, 1).await?;
-    bus.request(&Queue::Submit, submission, &queue.name()).await?;
-    Ok(within(&**clock, timeout, answer(&mut replies)).await.flatten())
+) -> Result<Option<JobReply>, Error> {
+    let begun = clock.monotonic();
+    let readiness = bus.readiness();
+    if within(&**clock, timeout, readiness.until_ready()).await.is_none() {
+        let why: BTreeSet<String> = readiness.reasons().into_values().collect();
+        return Err(no_broker(timeout, why));
+    }
+    let left = timeout.saturating_sub(clock.monotonic().saturating_sub(begun));
+    let asking = async {
+        let queue = Queue::new_reply();
+        let mut replies = bus.subscribe(&queue, 1).await?;
+        bus.request(&Queue::Submit, submission, &queue.name()).await?;
+        Ok(answer(&mut replies).await)
+    };
+    within(&**clock, left, asking).await.unwrap_or(Ok(None))
+}
+
+fn no_broker(timeout: Duration, why: BTreeSet<String>) -> Error {
+    let why: Vec<String> = why.into_iter().collect();
+    Error::Refused(format!(
+        "nothing was submitted, because there was no connection to the broker within {}: {}",
+        format_duration(timeout),
+        why.join("; ")
+    ))
 }
 
 async fn answer(replies: &mut Subscription) -> Option<JobReply> {
@@ -152,7 +172,7 @@ fn show(args: &SubmitArgs, id: MessageId, reply: Option<JobReply>) -> Outcome {
                 out::json(&serde_json::json!({ "outcome": "unanswered", "job": job, "id": id }));
             }
             out::note(&format!(
-                "no planner has answered within {}; the submission is in the queue, and will be job {job} if it is accepted. \
+                "no planner has answered within {}; the submission waits in the queue, and will be job {job} if it is accepted. \
                  Ask again with: sluice submit {} --target {} --id {id}",
                 format_duration(args.timeout),
                 args.spec.display(),
@@ -173,6 +193,15 @@ mod tests {
         assert!(
             fault.contains("bus.url") && fault.contains("sluice run"),
             "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_broker_that_is_away_is_said_once_with_the_time_that_was_waited() {
+        let why = BTreeSet::from(["connection refused".to_owned()]);
+        assert_eq!(
+            no_broker(Duration::from_secs(3), why).to_string(),
+            "nothing was submitted, because there was no connection to the broker within 3s: connection refused"
         );
     }
 

@@ -93,7 +93,8 @@ impl<'a> Scene<'a> {
                     Err(Error::Refused(words(&rest, &view.job, &self.demo.place.flag())).into())
                 }
             },
-            End::Interrupted | End::Orphaned => Err(Halt::Interrupted),
+            // The last two are of a planner elsewhere, which cannot know this ledger yet.
+            End::Interrupted | End::Left | End::Orphaned => Err(Halt::Interrupted),
         }
     }
 

@@ -49,7 +49,6 @@ pub fn text(answer: &Answer) -> String {
         "second migration",
         &format!("{}, schema {schema}; {}", second.state, writes(second.writes)),
     );
-    drop(row);
     out.push_str("checklist\n");
     for item in &answer.checklist {
         checked(&mut out, item);

@@ -63,6 +63,8 @@ pub struct Second {
 pub struct Application {
     /// Statements that were acknowledged, reads among them.
     pub statements: u64,
+    /// How many of them read or wrote the new column.
+    pub on_new: u64,
     /// Writes that were acknowledged.
     pub writes: u64,
     /// Statements that failed, missed their row, or read what was not the last write; one sentence each.
@@ -77,6 +79,7 @@ impl Application {
     /// Adds a release.
     pub fn add(&mut self, report: &traffic::Report, lost: Vec<String>) {
         self.statements += report.total();
+        self.on_new += report.on_new;
         self.writes += report.writes();
         self.failed.extend(report.errors.iter().cloned());
         self.touched += report.model.len() as u64;
@@ -153,7 +156,16 @@ fn promises(found: &Findings) -> Vec<Promise> {
         Promise {
             promise: "rows that the application left alone are as they were made",
             holds: [first.untouched, second.untouched].iter().all(|u| wrong(*u) == 0),
-            evidence: untouched(first.untouched, second.untouched),
+            evidence: [first.untouched, second.untouched].map(compared).join("; then "),
+        },
+        Promise {
+            promise: "the application moved over while it worked",
+            holds: both.iter().all(|a| a.on_new > 0),
+            evidence: format!(
+                "{} of its statements used the new column; then {} used the one that was taken back",
+                format_count(first.application.on_new),
+                format_count(second.application.on_new)
+            ),
         },
         Promise {
             promise: "no write was lost",
@@ -187,13 +199,11 @@ fn wrong(rows: Untouched) -> u64 {
     rows.expected.abs_diff(rows.right) + rows.strangers
 }
 
-fn untouched(first: Untouched, second: Untouched) -> String {
-    let wrong = wrong(first) + wrong(second);
+fn compared(rows: Untouched) -> String {
     format!(
-        "{} rows compared with how they were made, then {}; {} differ",
-        format_count(first.expected),
-        format_count(second.expected),
-        format_count(wrong)
+        "{} rows compared with how they were made, {} differ",
+        format_count(rows.expected),
+        format_count(wrong(rows))
     )
 }
 

@@ -42,6 +42,8 @@ pub enum Operation {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) acknowledged: BTreeMap<Operation, u64>,
+    /// How many of them used the new side.
+    pub(super) on_new: u64,
     pub(super) errors: Vec<String>,
     pub(super) slowest: Duration,
     pub(super) latencies: Latencies,
@@ -176,7 +178,10 @@ impl Writer {
                 return;
             };
             let after = match operation {
-                Operation::UpdateMoved => self.table.payload(side, value, before.other),
+                Operation::UpdateMoved => {
+                    self.used(side);
+                    self.table.payload(side, value, before.other)
+                }
                 _ => Payload {
                     other: Some(value),
                     ..before
@@ -204,6 +209,7 @@ impl Writer {
         match answer {
             Ok(found) if found == expected => {
                 *self.written.acknowledged.entry(Operation::Read).or_default() += 1;
+                self.used(side);
             }
             Ok(found) => self
                 .written
@@ -234,6 +240,7 @@ impl Writer {
             .bind(value.clone())
             .bind(other.clone());
         if self.execute(operation, key, statement).await {
+            self.used(side);
             let payload = self.table.payload(side, value, Some(other));
             self.written.model.put(key, payload);
             if again.is_none() {
@@ -293,6 +300,10 @@ impl Writer {
                 .push(format!("{operation:?} of {key}: {error}")),
         }
         false
+    }
+
+    fn used(&mut self, side: Side) {
+        self.written.on_new += u64::from(side == Side::New);
     }
 
     /// A statement counts for the phase in which it begins.

@@ -1,12 +1,14 @@
 //! One hash of everything a plan relies on in a table, cheap enough to read in every batch.
 //!
 //! Work on a table whose world has changed is worse than no work: block numbers of another storage file, a disabled
-//! trigger, a new partition nobody sweeps. The batch takes its lock *first* and reads the fingerprint in a *following* statement: a
+//! trigger. The batch takes its lock *first* and reads the fingerprint in a *following* statement: a
 //! VACUUM FULL that committed while we waited for the lock is then visible, and none can begin after.
 //!
 //! What shows: columns (name, order, type, collation, NOT NULL, generated), row triggers with their state, definition and function body,
-//! row security, replica identity, the storage file, the names, the parents, and the set of leaves of the root.
-//! What does not: statistics, VACUUM, ANALYZE, grants, comments, defaults, indexes, foreign keys from elsewhere.
+//! row security, replica identity, the storage file, the names, and the parents.
+//! What does not: statistics, VACUUM, ANALYZE, grants, comments, defaults, indexes, foreign keys from elsewhere, and other leaves of
+//! the root: a table that gets a partition every hour would never be swept to an end. Whoever ends a sweep or a check lists the
+//! leaves anew.
 //! It compares ids and stored forms, never deparsed text: that would depend on the session's search path.
 
 use serde::{Deserialize, Serialize};

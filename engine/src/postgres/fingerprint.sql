@@ -1,12 +1,7 @@
 /* sluice:engine.fingerprint */
-WITH RECURSIVE
+WITH
 asked AS (
     SELECT $1::int8::oid AS root, $2::int8::oid AS leaf
-),
-family AS (
-    SELECT root AS relid FROM asked
-    UNION
-    SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent = f.relid
 ),
 tables AS (
     SELECT jsonb_agg(
@@ -52,19 +47,13 @@ parents AS (
     SELECT jsonb_agg(jsonb_build_array(i.inhrelid::int8, i.inhparent::int8) ORDER BY i.inhrelid, i.inhseqno) AS facts
     FROM pg_catalog.pg_inherits AS i
     WHERE i.inhrelid IN (SELECT root FROM asked UNION SELECT leaf FROM asked)
-),
-leaves AS (
-    SELECT jsonb_agg(c.oid::int8 ORDER BY c.oid) AS facts
-    FROM family AS f
-    JOIN pg_catalog.pg_class AS c ON c.oid = f.relid
-    WHERE c.relkind IN ('r', 'f')
 )
 SELECT encode(
            sha256(convert_to(
-               jsonb_build_array(tables.facts, columns.facts, triggers.facts, parents.facts, leaves.facts)::text,
+               jsonb_build_array(tables.facts, columns.facts, triggers.facts, parents.facts)::text,
                'UTF8'
            )),
            'hex'
        )
-FROM asked, tables, columns, triggers, parents, leaves
+FROM asked, tables, columns, triggers, parents
 WHERE tables.found = CASE WHEN asked.root = asked.leaf THEN 1 ELSE 2 END

@@ -1,7 +1,9 @@
-//! Real input: the Chinook music shop, each of three migrations forward to `verified` and back with `--discard`, by
-//! the built binary as a user types it. Schema and data must be as they were.
+//! Real input: the Chinook music shop, by the built binary as a user types it. Each of three migrations forward to `verified` and
+//! back with `--discard`: schema and data must be as they were. Two of them through to `done` under an application that
+//! follows the flags: the old column is gone, no write is lost.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use testbed::database::{Database, Role};
@@ -10,6 +12,7 @@ use testbed::oracle;
 use testbed::postgres::Server;
 use testbed::process::Settings;
 use testbed::tracks::{self, DUMPS};
+use testbed::traffic::{Column, Load, Release, Shape, Table, Traffic};
 
 /// One migration of the shop.
 struct Case {
@@ -55,6 +58,98 @@ async fn fax_becomes_fax_number_and_back() -> anyhow::Result<()> {
 #[tokio::test]
 async fn emails_are_lower_cased_and_back() -> anyhow::Result<()> {
     there_and_back(&CASES[2]).await
+}
+
+#[tokio::test]
+async fn milliseconds_are_gone_at_the_end_and_every_write_is_there() -> anyhow::Result<()> {
+    let table = tracks::traffic().keeping_existing_rows().moving_to(
+        Column {
+            value: |rng| rng.u32(0..10_000).to_string(),
+            ..Column::integer("seconds")
+        },
+        |milliseconds| (milliseconds.parse::<i64>().unwrap_or_default() / 1000).to_string(),
+        |seconds| (seconds.parse::<i64>().unwrap_or_default() * 1000).to_string(),
+    );
+    to_the_end(&CASES[0], table, "milliseconds").await
+}
+
+#[tokio::test]
+async fn fax_is_gone_at_the_end_and_every_write_is_there() -> anyhow::Result<()> {
+    let number = |name: &str| Column {
+        value: |rng| format!("+1 {}", rng.u32(..)),
+        ..Column::text(name)
+    };
+    let table = Table::new("customer", "customer_id", number("fax"), Column::text("company"))
+        .with("first_name", "'A'")
+        .with("last_name", "'B'")
+        .with("email", "'a@b'")
+        .keeping_existing_rows()
+        .moving_to(number("fax_number"), str::to_owned, str::to_owned);
+    to_the_end(&CASES[1], table, "fax").await
+}
+
+async fn to_the_end(case: &Case, table: Table, old: &str) -> anyhow::Result<()> {
+    let Some(dump) = tracks::dump() else {
+        eprintln!("SKIPPED {}: {DUMPS} is not set", case.name);
+        return Ok(());
+    };
+    let database = shop(&dump).await?;
+    let before: i64 = database
+        .value(Role::Owner, &format!("SELECT count(*) FROM {}", case.table))
+        .await?;
+    let desk = Desk::new(&Settings::of(&database))?;
+    let text = format!(
+        "name = \"{}\"\n\n[[change]]\ntable = \"{}\"\n{}\n[flip]\nflag = \"shop\"\nsteps = [10, 100]\nsoak = \"1s\"\ncache = \"1s\"\n\
+         [contract]\nsoak = \"1s\"\n[verify]\nwatch = \"1s\"\n",
+        case.name, case.table, case.change
+    );
+    let spec = desk.write("spec.toml", &text)?;
+    let release = Load {
+        release: Release::Following {
+            url: database.url(Role::Ledger),
+            flag: "shop".to_owned(),
+            cache: Duration::from_millis(300),
+        },
+        ..Load::default()
+    };
+    let traffic = Traffic::start(&database.url(Role::App), table, release).await?;
+    let run = [
+        "run",
+        &spec,
+        "--yes",
+        "--as",
+        "tester",
+        "--target",
+        "main",
+        "--report",
+        "report.json",
+    ];
+    desk.ok(&run).await?;
+    let traffic = traffic.stop().await?;
+    traffic.assert_no_errors()?;
+    let mut conn = database.superuser().await?;
+    traffic.assert_all_writes_found_in(&mut conn, Shape::New).await?;
+    let report: serde_json::Value = serde_json::from_str(&desk.read("report.json")?)?;
+    assert_eq!(report["state"], "done", "{report:#}");
+    assert_eq!(report["rows"]["mismatched"], 0, "{report:#}");
+    let left: i64 = database
+        .value(
+            Role::Owner,
+            &format!(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = '{}'::regclass AND NOT attisdropped AND attname = '{old}'",
+                case.table
+            ),
+        )
+        .await?;
+    assert_eq!(left, 0, "{old} is still there");
+    let kept: i64 = database
+        .value(
+            Role::Owner,
+            &format!("SELECT count(*) FROM {0} WHERE {0}_id < 1000000000", case.table),
+        )
+        .await?;
+    assert_eq!(kept, before, "rows of the shop are missing");
+    Ok(())
 }
 
 /// The runner says that the group is skipped without the folder; by hand, each test says so.

@@ -117,9 +117,19 @@ impl Next<'_> {
             return;
         }
         let all_cut = self.cut_chunks(fill, fact);
-        if all_cut && fact.sweep.open == 0 && fact.sweep.unverified == 0 {
-            self.machine.fills[fill].swept = Progress::Done;
+        if !all_cut || fact.sweep.open > 0 || fact.sweep.unverified > 0 {
+            return;
         }
+        let Some(leaf) = &fact.attached else {
+            self.machine.fills[fill].swept = Progress::Done;
+            return;
+        };
+        self.effects.push(Effect::Audit {
+            actor: "planner".to_owned(),
+            kind: "sweep.new_leaf",
+            detail: serde_json::json!({ "leaf": leaf }),
+        });
+        self.begin_sweep(fill);
     }
 
     fn drifted(&mut self, fill: usize, leased: u64, why: &str) {

@@ -58,6 +58,9 @@ pub struct FillFacts {
     pub sweep: SweepFacts,
     /// Verdict of the current check round.
     pub verdict: Option<Verdict>,
+    /// A leaf with rows that are not right and that the sweep did not know: attached since it began. Looked for once the sweep is
+    /// over.
+    pub attached: Option<String>,
     /// The check's task.
     pub check: Option<TaskState>,
 }

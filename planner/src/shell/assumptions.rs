@@ -15,7 +15,7 @@ use ledger::steps::TaskState;
 use ledger::{JobState, Plan};
 use proto::JobId;
 
-use super::{Error, TargetPlanner};
+use super::{Error, TargetPlanner, leaves};
 use crate::decide::{Machine, OldSide};
 
 /// How often a job that rests on its triggers is looked at.
@@ -68,7 +68,7 @@ pub(super) async fn look(
     ) {
         None
     } else {
-        match unchecked(planner, job, plan, machine.check_round).await {
+        match unchecked(planner, job, plan, machine).await {
             // Somebody has a leaf to himself, so none is being attached to its root now; the next look will tell.
             Err(Error::Engine { source, .. }) if source.class() == Class::LockTimeout => None,
             other => other?,
@@ -112,30 +112,19 @@ fn rests_on(plan: &Plan, machine: &Machine, steps: &BTreeMap<u32, TaskState>) ->
     }
 }
 
-/// A leaf that holds rows now and was not there at the last check: its rows were never filled (ATTACH PARTITION
+/// A leaf that holds rows now and was not there at the last check: its rows may never have been filled (ATTACH PARTITION
 /// clones our trigger, so nothing else shows it).
 async fn unchecked(
     planner: &TargetPlanner,
     job: JobId,
     plan: &Plan,
-    round: u32,
+    machine: &Machine,
 ) -> Result<Option<String>, Error> {
-    let mut conn = acquire(planner).await?;
+    let plan = plan.judged_under(machine.authority);
     for fill in &plan.fills {
-        let read = planner
-            .target
-            .ledger
-            .check_leaves(job, fill.id, round)
-            .await
-            .map_err(planner.ledger_error())?;
-        let leaves = engine::postgres::catalog::leaves(&mut conn, &fill.table)
-            .await
-            .map_err(planner.engine_error())?;
-        let new = leaves
-            .iter()
-            .find(|leaf| leaf.blocks > 0 && read.iter().all(|r| r.oid != leaf.oid));
-        if let Some(leaf) = new {
-            return Ok(Some(format!("{}.{}", leaf.name.schema, leaf.name.name)));
+        let found = leaves::unchecked(planner, job, &plan, fill, machine.check_round).await?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ledger::jobs::Job;
-use ledger::plan::{Flip, Phase};
+use ledger::plan::{Fill, Flip, Phase};
 use ledger::{JobState, Plan};
 use proto::{JobId, TaskId};
 
-use super::{Error, TargetPlanner, assumptions};
-use crate::decide::{Facts, FillFacts, Machine, OldSide, Others, Rollback};
+use super::{Error, TargetPlanner, assumptions, leaves};
+use crate::decide::{Facts, FillFacts, Machine, OldSide, Others, Progress, Rollback, Sweeping};
 
 pub(super) async fn load(
     planner: &mut TargetPlanner,
@@ -32,7 +32,7 @@ pub(super) async fn load(
     let sweeps = matches!(machine.state, JobState::Backfilling);
     for fill in &plan.fills {
         fills.push(if sweeps {
-            fill_facts(planner, job.id, fill.id, machine).await?
+            fill_facts(planner, job.id, plan, fill, machine).await?
         } else {
             FillFacts::default()
         });
@@ -147,26 +147,40 @@ async fn step_states(
 async fn fill_facts(
     planner: &TargetPlanner,
     job: JobId,
-    fill: u32,
+    plan: &Plan,
+    fill: &Fill,
     machine: &Machine,
 ) -> Result<FillFacts, Error> {
     let ledger = &planner.target.ledger;
     let error = || planner.ledger_error();
-    let Some(state) = machine.fills.get(fill as usize) else {
+    let Some(state) = machine.fills.get(fill.id as usize) else {
         return Ok(FillFacts::default());
     };
-    let check = check_task(job, fill, machine.check_round);
+    let check = check_task(job, fill.id, machine.check_round);
+    let leaves = ledger
+        .sweep_leaves(job, fill.id, state.sweep)
+        .await
+        .map_err(error())?;
+    let sweep = ledger
+        .sweep_facts(job, fill.id, state.sweep)
+        .await
+        .map_err(error())?;
+    let is_over = state.swept == Progress::Open
+        && state.repair == Sweeping::Whole
+        && sweep.open + sweep.unverified == 0
+        && state.leaf as usize >= leaves.len();
+    let attached = if is_over {
+        let known: Vec<u32> = leaves.iter().map(|leaf| leaf.oid).collect();
+        leaves::attached(planner, plan, fill, known).await?
+    } else {
+        None
+    };
     Ok(FillFacts {
-        leaves: ledger
-            .sweep_leaves(job, fill, state.sweep)
-            .await
-            .map_err(error())?,
-        sweep: ledger
-            .sweep_facts(job, fill, state.sweep)
-            .await
-            .map_err(error())?,
+        leaves,
+        sweep,
+        attached,
         verdict: ledger
-            .verdict(job, fill, machine.check_round)
+            .verdict(job, fill.id, machine.check_round)
             .await
             .map_err(error())?,
         check: ledger

@@ -73,7 +73,9 @@ impl UnderWay {
         let Job { name, id, state, .. } = &self.job;
         match self.does {
             Does::TheSame => {
-                format!("job {name} ({id}) already does this (state {state}); `sluice status {name}` shows it")
+                format!(
+                    "job {name} ({id}) already does this (state {state}); `sluice status {name}` shows it"
+                )
             }
             Does::SomethingElse => format!(
                 "table {}.{} already has an unfinished job, {name} ({id}, state {state}); let it come to its end, or take it back with \

@@ -22,6 +22,7 @@ mod consumer;
 mod hand;
 mod letter;
 mod link;
+mod outage;
 mod publisher;
 mod topology;
 
@@ -38,6 +39,7 @@ use crate::clock::{Clock, within};
 use crate::service::Readiness;
 use address::Address;
 use link::Link;
+use outage::Outage;
 use publisher::Publisher;
 use topology::Route;
 
@@ -61,6 +63,8 @@ struct Context {
     clock: Arc<dyn Clock>,
     closing: CancellationToken,
     tasks: TaskTracker,
+    /// Of both connections: when an operator was last told that there is none.
+    outage: Arc<Outage>,
 }
 
 impl RabbitBus {
@@ -74,6 +78,7 @@ impl RabbitBus {
             clock,
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            outage: Arc::default(),
         };
         let readiness = Readiness::new();
         let consuming = Link::start(

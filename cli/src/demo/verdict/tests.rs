@@ -23,6 +23,7 @@ pub(crate) fn findings() -> Findings {
     ];
     let application = Application {
         statements: 1_200,
+        on_new: 80,
         writes: 1_000,
         touched: 700,
         ..Application::default()
@@ -115,6 +116,10 @@ fn every_promise_is_broken_by_what_it_is_about() {
         broken(|f| f.second.application.failed.push("timeout".to_owned())),
         ["no statement failed, and no read was stale"]
     );
+    assert_eq!(
+        broken(|f| f.second.application.on_new = 0),
+        ["the application moved over while it worked"]
+    );
     assert_eq!(broken(|f| f.second.is_back = false), [back]);
     assert_eq!(broken(|f| f.second.schema_equal = false), [back]);
 }
@@ -137,7 +142,7 @@ fn the_numbers_are_those_of_the_rows_that_were_read_again() {
             found: 999
         }
     );
-    let said = &answer.promises[3].evidence;
+    let said = &answer.promises[4].evidence;
     assert!(said.contains("7: nothing instead of a row"), "{said}");
     let json = serde_json::to_value(&answer).unwrap();
     assert_eq!(json["stages"][1]["seconds"], 1.0);

@@ -287,3 +287,51 @@ async fn a_derived_column_moves_reads_only_and_stays_mirrored() -> Outcome {
     embedded.roll_back(job, true).await?;
     embedded.stop().await
 }
+
+const BY_DAY: &str = "CREATE TABLE track (id bigint, milliseconds integer, note text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+    CREATE TABLE track_0 PARTITION OF track FOR VALUES FROM (0) TO (1000);
+    INSERT INTO track SELECT n, n * 1000, '' FROM generate_series(0, 999) AS n";
+
+/// A new partition that is filled through the triggers is daily business, whoever is the authority; one that comes with rows is not.
+#[tokio::test]
+async fn a_table_gets_partitions_while_it_is_flipped() -> Outcome {
+    let database = database().await?;
+    database.execute_as(Role::Owner, BY_DAY).await?;
+    database.grant_data_privileges(&["track", "track_0"]).await?;
+    let embedded = start(&database).await?;
+    let job = submit(&embedded, &database, &by_hand()).await?;
+    let new_partition = async |n: i64| -> Outcome {
+        let create = format!(
+            "CREATE TABLE track_{n} PARTITION OF track FOR VALUES FROM ({n}000) TO ({n}999);
+             INSERT INTO track (id, milliseconds) SELECT n, 7000 FROM generate_series({n}000, {n}100) AS n"
+        );
+        database.execute_as(Role::Owner, &create).await.map(drop)
+    };
+    walk(&embedded, job, JobState::FlippingReads).await?;
+    new_partition(1).await?;
+    walk(&embedded, job, JobState::ContractReady).await?;
+    new_partition(2).await?;
+    let noted = "SELECT count(*) = 3 FROM sluice.check_run WHERE ended_at IS NOT NULL";
+    let seen = "SELECT state || string_agg(leaf_name, ' ') FROM sluice.check_run, sluice.job GROUP BY state";
+    until(&database, "both partitions are noted as read", noted, seen).await?;
+    assert_eq!(embedded.job(job).await?.state, JobState::ContractReady);
+    let sweeps = "SELECT max(sweep) FROM sluice.sweep";
+    assert_eq!(ask::<i32>(&database, sweeps).await?, 1, "nothing was swept again");
+    let attach = "CREATE TABLE track_3 (LIKE track INCLUDING ALL);
+        INSERT INTO track_3 SELECT n, 9000, '' FROM generate_series(3000, 3100) AS n;
+        ALTER TABLE track ATTACH PARTITION track_3 FOR VALUES FROM (3000) TO (3999)";
+    database.execute_as(Role::Owner, attach).await?;
+    let held = embedded.until(job, &[JobState::Held]).await?;
+    let why = held.reason.unwrap_or_default();
+    assert!(
+        why.contains("track_3 was attached with rows that nobody filled"),
+        "{why}"
+    );
+    database
+        .execute_as(Role::Owner, "UPDATE track SET seconds = 9 WHERE id >= 3000")
+        .await?;
+    database.grant_data_privileges(&["track_1", "track_2", "track_3"]).await?;
+    applied(&embedded, job, Command::Verify).await?;
+    walk(&embedded, job, JobState::ContractReady).await?;
+    embedded.stop().await
+}

@@ -194,3 +194,20 @@ fn drift_while_verified_holds_and_resume_expands_sweeps_and_checks_again() {
     assert_eq!(world.machine.fills[0].sweep, 2);
     assert_eq!(world.machine.check_round, 2);
 }
+
+#[test]
+fn a_leaf_that_was_attached_during_a_sweep_begins_another_before_the_check() {
+    let mut world = World::new(plan(), 10);
+    world.run_until(JobState::Backfilling);
+    world.look();
+    world.work();
+    world.facts.fills[0].attached = Some("public.track_2027".to_owned());
+    world.look();
+    assert_eq!(
+        (world.machine.fills[0].sweep, world.machine.state),
+        (2, JobState::Backfilling)
+    );
+    world.facts.fills[0].attached = None;
+    world.run_until(JobState::Verified);
+    assert_eq!(world.machine.fills[0].sweep, 2);
+}

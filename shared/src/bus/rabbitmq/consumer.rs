@@ -118,11 +118,17 @@ impl Wish {
                 }
             };
             self.part.not_ready(why.clone());
+            let lost = live.session.is_cancelled();
             drop(live);
             if self.context.closing.is_cancelled() {
                 break;
             }
-            tracing::warn!(queue = %self.queue, why, "not consuming; trying again");
+            if lost {
+                // The link has told it, for every queue.
+                tracing::debug!(queue = %self.queue, why, "not consuming; trying again");
+            } else {
+                tracing::warn!(queue = %self.queue, why, "not consuming; trying again");
+            }
             let pause = self.context.clock.sleep(pause_after(failures));
             failures = failures.saturating_add(1);
             if self.context.closing.run_until_cancelled(pause).await.is_none() {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Address;
 use super::call::{LIMIT, call};
+use super::outage::placed;
 use super::{Context, Error, topology};
 use crate::clock::within;
 use crate::service::Part;
@@ -140,7 +141,7 @@ impl Supervisor {
             }
             let pause = pause_after(failures);
             failures = failures.saturating_add(1);
-            tracing::warn!(broker = self.address.shown, connection = self.address.name, why, pause = ?pause, "no connection to the broker; trying again");
+            self.tell(&why);
             metrics::counter!("sluice_bus_connections_lost_total").increment(1);
             self.down(why);
             if closing
@@ -157,6 +158,15 @@ impl Supervisor {
         if let State::Up(live) = last {
             live.session.cancel();
             self.close(&live).await;
+        }
+    }
+
+    fn tell(&self, why: &str) {
+        let why = placed(why, &self.address.shown);
+        if self.context.outage.is_news(self.context.clock.monotonic()) {
+            tracing::warn!(why, "no connection to the broker; trying again until there is one");
+        } else {
+            tracing::debug!(connection = self.address.name, why, "no connection to the broker");
         }
     }
 
@@ -190,6 +200,7 @@ impl Supervisor {
             generation = self.generation,
             "connected to the broker"
         );
+        self.context.outage.over();
         self.state.send_replace(State::Up(live.clone()));
         self.part.ready();
         let why = self.until_gone(&live, events, blocked_now).await;
