@@ -220,10 +220,14 @@ mod tests {
             again: "run the same command again to continue",
         };
         let said = broken_off(&End::Interrupted, &ways);
-        assert!(said.starts_with("stopped;") && said.ends_with("run the same command again to continue"), "{said}");
+        assert!(
+            said.starts_with("stopped;") && said.ends_with("run the same command again to continue"),
+            "{said}"
+        );
         let said = broken_off(&End::Left, &ways);
         assert!(
-            said.contains("goes on with track-seconds") && said.contains("sluice pause track-seconds --target main"),
+            said.contains("goes on with track-seconds")
+                && said.contains("sluice pause track-seconds --target main"),
             "{said}"
         );
         assert!(broken_off(&End::Orphaned, &ways).contains("start a planner"));

@@ -43,7 +43,8 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
     }
 }
 
-const FOR_A_PLAN: &str = "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:";
+const FOR_A_PLAN: &str =
+    "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:";
 const FOR_THE_LEDGER: &str = "there is a ledger in this database, and this role may not use it; nothing was touched. \
     Connect as its owner (`ledger_url`, or --ledger-url URL), or have an administrator run:";
 

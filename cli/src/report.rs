@@ -2,6 +2,7 @@
 
 mod read;
 mod text;
+mod writable;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use ledger::status::{Counts, StageRow};
 pub use read::read;
 use serde::Serialize;
 pub use text::text;
+pub use writable::writable;
 
 use crate::checklist::{Findings, Item, Rehearsal, checklist};
 use crate::way_back::{WayBack, way_back};

@@ -85,9 +85,18 @@ mod tests {
             };
             is_throttled(&example::job(state), &pace)
         };
-        assert!(check(JobState::Backfilling, "replica_lag of b is 9.0 s, limit 2.0 s"));
-        assert!(check(JobState::Backfilling, "no verifier has sampled any signal yet; start one"));
-        assert!(!check(JobState::Backfilling, "step 1: mirror every write of track to seconds"));
+        assert!(check(
+            JobState::Backfilling,
+            "replica_lag of b is 9.0 s, limit 2.0 s"
+        ));
+        assert!(check(
+            JobState::Backfilling,
+            "no verifier has sampled any signal yet; start one"
+        ));
+        assert!(!check(
+            JobState::Backfilling,
+            "step 1: mirror every write of track to seconds"
+        ));
         assert!(!check(JobState::Backfilling, "the job is dual-writing"));
         assert!(!check(JobState::Paused, "replica_lag of b is 9.0 s, limit 2.0 s"));
     }

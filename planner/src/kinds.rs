@@ -141,12 +141,25 @@ fn kind_of(node: &Node, path: &str, faults: &mut Faults) -> Option<Kind> {
     };
     let kind = Kind::ALL.iter().copied().find(|kind| kind.as_str() == found);
     if kind.is_none() {
-        let hint = nearest(found, names.iter().copied())
-            .map_or_else(String::new, |name| format!(" (did you mean \"{name}\"?)"));
+        let hint = if takes_away(found) {
+            " (nothing is dropped by a change of its own: the contract drops what a change `replaces`)"
+                .to_owned()
+        } else {
+            nearest(found, names.iter().copied())
+                .map_or_else(String::new, |name| format!(" (did you mean \"{name}\"?)"))
+        };
         let message = format!("found {}, expected one of {known}{hint}", entry.node.found());
         faults.push(Code::UnknownKind, entry.line, format!("{path} kind"), message);
     }
     kind
+}
+
+/// Whether a kind asks for the opposite of every kind there is: the nearest word would be just that opposite.
+fn takes_away(kind: &str) -> bool {
+    let verb = kind.split(['_', '-', ' ']).next().unwrap_or_default();
+    ["drop", "remove", "delete"]
+        .iter()
+        .any(|word| verb.eq_ignore_ascii_case(word))
 }
 
 /// `kind`, which is the first key of every kind.
@@ -173,4 +186,28 @@ pub(crate) fn column_name(keys: &mut Section<'_>, key: &'static str) -> Option<S
     };
     keys.refuse(key, Code::Value, fault);
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+
+    #[test]
+    fn the_opposite_of_a_kind_is_not_suggested() {
+        let said = |kind: &str| {
+            let text = format!("name = \"a\"\n[[change]]\nkind = \"{kind}\"\ntable = \"t\"\n");
+            let faults = Spec::from_toml(&text, "a.toml").unwrap_err();
+            faults.iter().map(ToString::to_string).collect::<String>()
+        };
+        for kind in ["drop_column", "remove_column", "DROP"] {
+            let words = said(kind);
+            assert!(
+                !words.contains("did you mean") && words.contains("`replaces`"),
+                "{words}"
+            );
+        }
+        assert!(said("add_colunm").contains("did you mean \"add_column\""));
+        assert!(!takes_away("rename_colum") && !takes_away(""));
+    }
 }

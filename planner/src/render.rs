@@ -1,22 +1,20 @@
-//! A plan as a person reads it: what happens, in order, what it locks, and the way back.
+//! A plan as a person reads it: a summary, then what happens, in order, what it locks, and the way back.
 //!
 //! Pure text, at most 100 columns except where SQL has longer words, so that it reads the same in a
 //! terminal, a pull request and a mail.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+mod page;
+mod summary;
 
 use ledger::plan::{Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
 
 use crate::spec::keys::written;
-
-/// The widest line.
-const WIDTH: usize = 100;
+use page::Page;
 
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Length {
-    /// A function of ours that was shown once is named when it is replaced, not shown again.
+    /// Without the bodies of functions.
     #[default]
     Short,
     /// Every statement, word by word.
@@ -31,6 +29,7 @@ pub fn text(plan: &Plan, length: Length) -> String {
         ..Page::default()
     };
     head(&mut page, plan);
+    summary::write(&mut page, plan);
     for (title, phase) in [
         ("expand: added before anything is filled", Phase::Expand),
         ("finish: once every row is filled", Phase::Finish),
@@ -63,6 +62,10 @@ pub fn text(plan: &Plan, length: Length) -> String {
     gates(&mut page, plan);
     budget(&mut page, plan);
     page.title(&format!("plan {}", plan.hash().0));
+    page.paragraph(
+        2,
+        "The hash of all of the above: an approval counts for exactly this plan, and only this plan is ever carried out.",
+    );
     page.text
 }
 
@@ -277,111 +280,4 @@ fn budget(page: &mut Page, plan: &Plan) {
             written(budget.max_replica_lag)
         ),
     );
-}
-
-/// Text that grows line by line.
-#[derive(Default)]
-struct Page {
-    text: String,
-    length: Length,
-    /// First lines of the functions that were shown.
-    shown: BTreeSet<String>,
-}
-
-impl Page {
-    fn title(&mut self, title: &str) {
-        let _ = writeln!(self.text, "\n{title}");
-    }
-
-    /// A statement of a step.
-    fn statement(&mut self, text: &str) {
-        let head = text.lines().next().unwrap_or_default();
-        let is_function = head.starts_with("CREATE OR REPLACE FUNCTION");
-        if is_function && !self.shown.insert(head.to_owned()) && self.length == Length::Short {
-            self.sql(7, head);
-            let lines = text.lines().count() - 1;
-            self.paragraph(
-                9,
-                &format!("... another body, {lines} lines: `sluice plan --full` shows it"),
-            );
-        } else {
-            self.sql(7, text);
-        }
-    }
-
-    /// Words, broken at the width and indented alike.
-    fn paragraph(&mut self, indent: usize, text: &str) {
-        for line in broken(text, WIDTH - indent) {
-            let _ = writeln!(self.text, "{:indent$}{line}", "");
-        }
-    }
-
-    /// SQL: its own lines stay, and long ones go on with two more columns.
-    fn sql(&mut self, indent: usize, text: &str) {
-        for line in text.trim_matches('\n').lines() {
-            let own = line.len() - line.trim_start().len();
-            let mut room = indent + own;
-            for piece in broken_sql(line.trim(), WIDTH.saturating_sub(room + 2)) {
-                let _ = writeln!(self.text, "{:room$}{piece}", "");
-                room = indent + own + 2;
-            }
-        }
-    }
-}
-
-/// Lines no wider than `width`, broken between words.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-/// The same, but never inside quotes, where a space counts.
-fn broken_sql(text: &str, width: usize) -> Vec<String> {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (None, ' ') => {
-                words.push(String::new());
-                continue;
-            }
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(open), _) if open == c => quote = None,
-            (None | Some(_), _) => {}
-        }
-        if let Some(word) = words.last_mut() {
-            word.push(c);
-        }
-    }
-    let mut lines: Vec<String> = Vec::new();
-    for word in words {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words_and_never_inside_quotes() {
-        assert_eq!(broken("aa bb cc", 5), ["aa bb", "cc"]);
-        assert_eq!(broken_sql("a = 'x y z' AND b", 5), ["a =", "'x y z'", "AND b"]);
-    }
 }

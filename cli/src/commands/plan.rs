@@ -33,7 +33,7 @@ pub struct PlanArgs {
     /// The plan document itself.
     #[arg(long)]
     json: bool,
-    /// Every body of every function, also where one replaces another.
+    /// The bodies of functions too.
     #[arg(long, conflicts_with = "json")]
     full: bool,
     /// Which database.

@@ -6,31 +6,26 @@
 //! it goes on when the spec is run again. A job that is done stays done: run again, its spec only says so.
 
 mod known;
+mod taking;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
 use ledger::jobs::Job;
-use ledger::{JobState, Ledger, Plan};
-use planner::spec::Spec;
-use planner::submit;
-use proto::JobId;
-use shared::clock::{Clock, SystemClock};
+use ledger::{JobState, Plan};
+use shared::clock::SystemClock;
 use shared::service::Shutdown;
-use shared::settings::DatabaseRole;
-use sqlx::pool::PoolConnection;
-use sqlx::Postgres;
 
 use crate::actor::ActorArgs;
 use crate::drive::{Drive, Ways, conclude, following, interruptible, stop};
 use crate::embedded::{self, Embedded, Roles, Scope};
 use crate::error::{Error, Outcome, chain};
 use crate::follow::{Driver, End, Follow};
-use crate::place::{Place, PlaceArgs};
+use crate::place::PlaceArgs;
 use crate::progress::Progress;
 use crate::rest::{Goal, Rest, outcome, rest, words};
-use crate::{out, privileges, report, specfile};
+use crate::{out, report, specfile};
 
 /// Arguments of `sluice run`.
 #[derive(clap::Args)]
@@ -89,16 +84,21 @@ pub async fn run(args: &RunArgs) -> Result<Outcome, Error> {
     let actor = args.actor.actor()?;
     let spec = specfile::read(&args.spec)?;
     let place = args.place.place()?;
+    if let Some(path) = &args.report {
+        report::writable(path)?;
+    }
     let clock = SystemClock::shared();
     let (shutdown, _listening) = interruptible(&place, &clock)?;
     let known = match known::job(&place, &spec).await {
         // One role is locked out: what all of them lack says more.
-        Err(error @ Error::Locked(_)) => return Err(lacking(&place, &spec).await.err().unwrap_or(error)),
+        Err(error @ Error::Locked(_)) => {
+            return Err(taking::lacking(&place, &spec).await.err().unwrap_or(error));
+        }
         known => known?,
     };
     let (ledger, job) = match known {
         Some((ledger, job)) => (ledger, job),
-        None => take(&place, &spec, &actor, &clock).await?,
+        None => taking::take(&place, &spec, &actor, &clock).await?,
     };
     let drive = Drive {
         place: &place,
@@ -112,58 +112,6 @@ pub async fn run(args: &RunArgs) -> Result<Outcome, Error> {
     let outcome = outcome?;
     told?;
     Ok(outcome)
-}
-
-/// Compiles the spec, refuses what must be refused, and only then creates the ledger and the job.
-async fn take(
-    place: &Place,
-    spec: &Spec,
-    actor: &str,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Ledger, Job), Error> {
-    if let Some(ledger) = place.existing_ledger().await? {
-        let tables = submit::tables_of(&mut *connection(place).await?, spec).await;
-        if let Some(met) = submit::under_way(&ledger, &tables, spec).await? {
-            return Err(Error::Refused(met.words()));
-        }
-    }
-    let plan = prepare(place, spec).await?;
-    let target = embedded::connect(place, clock).await?;
-    let id = JobId::new();
-    submit::take(&target, id, &plan, actor).await?;
-    let job = target.ledger.job(id).await?;
-    out::note(&format!("job {id} ({}) taken in", job.name));
-    Ok((target.ledger, job))
-}
-
-/// Refuses if the roles lack anything that work on the spec's tables needs.
-async fn lacking(place: &Place, spec: &Spec) -> Result<(), Error> {
-    let mut conn = connection(place).await?;
-    let tables = submit::tables_of(&mut conn, spec).await;
-    privileges::require(place, &tables).await
-}
-
-async fn connection(place: &Place) -> Result<PoolConnection<Postgres>, Error> {
-    let pool = place.pool(DatabaseRole::Data).await?;
-    Ok(pool
-        .acquire()
-        .await
-        .map_err(engine::postgres::error::Error::query("take a connection"))?)
-}
-
-/// The plan. A role that may not even read the table makes the database's answer a fault of the spec; what it lacks
-/// says more, so that is asked first then.
-async fn prepare(place: &Place, spec: &Spec) -> Result<Plan, Error> {
-    let mut conn = connection(place).await?;
-    let prepared = submit::prepare(&mut conn, spec, &place.acknowledged()).await;
-    let only_the_spec = prepared
-        .as_ref()
-        .is_err_and(|faults| !submit::could_not_ask(faults));
-    if !only_the_spec {
-        let tables = submit::tables_of(&mut conn, spec).await;
-        privileges::require(place, &tables).await?;
-    }
-    prepared.map_err(Error::Spec)
 }
 
 /// Drives the job, or watches whoever drives it, until it rests.

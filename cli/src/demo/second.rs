@@ -15,8 +15,10 @@ use crate::progress::Progress;
 use crate::rest::Rest;
 use crate::traffic::{Column, Shape, Table, Traffic};
 
-/// How long the application reads the new side before it is taken back, and goes on afterwards.
-const ALONE: Duration = Duration::from_secs(2);
+/// How long the application reads the new side before it is taken back.
+const MOVED: Duration = Duration::from_secs(2);
+/// How long it goes on afterwards.
+const BACK: Duration = Duration::from_secs(1);
 /// Where the rows that the application inserts begin.
 const FIRST_KEY: i64 = 3_000_000_000;
 
@@ -71,7 +73,7 @@ pub(super) async fn run(scene: &mut Scene<'_>, touched: &[i64]) -> Result<Second
     scene
         .follow(&job, Some(JobState::FlippingReads), &mut progress)
         .await?;
-    demo.wait(ALONE).await?;
+    demo.wait(MOVED).await?;
     progress.note("demo: it is taken back: sluice rollback demo-name-length --discard");
     let rollback = Command::Rollback {
         discard: true,
@@ -80,7 +82,7 @@ pub(super) async fn run(scene: &mut Scene<'_>, touched: &[i64]) -> Result<Second
     scene.command(&job, &rollback).await?;
     let rest = scene.follow(&job, None, &mut progress).await?;
     progress.finish();
-    demo.wait(ALONE).await?;
+    demo.wait(BACK).await?;
 
     let written = traffic.stop().await?;
     let lost = written

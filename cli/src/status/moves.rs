@@ -155,9 +155,16 @@ mod tests {
     #[test]
     fn work_without_hands_says_which_service_is_missing() {
         let why = of_state(JobState::Backfilling, NO_HANDS).unwrap();
-        assert!(why.contains("no backfiller") && why.contains("sluice backfiller"), "{why}");
+        assert!(
+            why.contains("no backfiller") && why.contains("sluice backfiller"),
+            "{why}"
+        );
         assert_eq!(of_state(JobState::Backfilling, ALL), None);
-        assert_eq!(of_state(JobState::Verified, NO_HANDS), None, "nothing is to be written");
+        assert_eq!(
+            of_state(JobState::Verified, NO_HANDS),
+            None,
+            "nothing is to be written"
+        );
         let mut stepping = example::job(JobState::RollingBack);
         stepping.reason = Some("step 6: remove the mirror from track".to_owned());
         let why = waits(&stepping, None, None, &Counts::default(), NO_HANDS).unwrap();
@@ -184,7 +191,10 @@ mod tests {
         };
         let filling = example::job(JobState::Backfilling);
         let why = |pace: &PaceLine| waits(&filling, None, Some(pace), &half(), ALL);
-        assert_eq!(why(&pace).unwrap(), "throttled: replica_lag of b is 7.0 s, limit 5 s");
+        assert_eq!(
+            why(&pace).unwrap(),
+            "throttled: replica_lag of b is 7.0 s, limit 5 s"
+        );
         pace.reason = Some("step 1: mirror every write of track".to_owned());
         pace.stopped_by_signal = false;
         assert_eq!(why(&pace), None, "it is what was said before the fill began");

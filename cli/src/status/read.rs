@@ -15,8 +15,8 @@ use super::model::{
 };
 use super::moves::{Crew, Standstill, progress, waits};
 use crate::place::Place;
-use crate::view::is_throttled;
 use crate::rest::rest;
+use crate::view::is_throttled;
 use crate::way_back::way_back;
 
 /// Rows of each kind that are shown; `--json` has no more either, the ledger has all.

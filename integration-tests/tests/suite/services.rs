@@ -1,5 +1,7 @@
 //! The services as an operator meets them: health, readiness, metrics, logs, and how they end.
 
+mod operators;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -119,7 +121,12 @@ async fn a_service_whose_port_is_taken_says_so_and_nothing_else() -> Outcome {
         .with("SLUICE__SERVICE__LISTEN", &address);
     for role in ROLES {
         let service = Sluice::start(&[role], &settings).await?;
-        assert_eq!(service.ended(PATIENCE).await?, "exit status: 1", "{}", service.log());
+        assert_eq!(
+            service.ended(PATIENCE).await?,
+            "exit status: 1",
+            "{}",
+            service.log()
+        );
         let log = service.log();
         assert!(log.contains(&address) && log.contains("service.listen"), "{log}");
         assert!(!log.contains("panicked"), "{log}");

@@ -294,7 +294,11 @@ fn only_rows_that_are_being_filled_have_a_pace_and_it_says_whether_anything_move
     if let Some(pace) = &mut going.pace {
         pace.go = true;
     }
-    assert!(text(&going).contains("  writing is allowed: at most 2 chunks in flight"), "{}", text(&going));
+    assert!(
+        text(&going).contains("  writing is allowed: at most 2 chunks in flight"),
+        "{}",
+        text(&going)
+    );
     going.waits = Some("no planner is active".to_owned());
     assert!(!text(&going).contains("writing is allowed"), "{}", text(&going));
     going.job.state = "verified".to_owned();
@@ -312,7 +316,8 @@ fn a_stage_that_was_taken_back_shows_no_duration() {
     }];
     let page = text(&back);
     assert!(
-        page.contains("undone   began 2026-01-01 00:00:00Z, taken back by 2026-01-01 01:00:00Z") && !page.contains("took"),
+        page.contains("undone   began 2026-01-01 00:00:00Z, taken back by 2026-01-01 01:00:00Z")
+            && !page.contains("took"),
         "{page}"
     );
 }

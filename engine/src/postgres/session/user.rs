@@ -18,11 +18,7 @@ fn default_user() -> Option<String> {
     chosen(|name| std::env::var(name).ok(), number, &accounts)
 }
 
-fn chosen(
-    variable: impl Fn(&str) -> Option<String>,
-    number: Option<u32>,
-    accounts: &str,
-) -> Option<String> {
+fn chosen(variable: impl Fn(&str) -> Option<String>, number: Option<u32>, accounts: &str) -> Option<String> {
     let set = |name: &str| variable(name).filter(|user| !user.is_empty());
     set("PGUSER")
         .or_else(|| number.and_then(|number| account(accounts, number)))
@@ -77,7 +73,11 @@ mod tests {
                 let found = variables.iter().find(|(key, _)| *key == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            assert_eq!(chosen(variable, number, ACCOUNTS).as_deref(), expected, "{variables:?}");
+            assert_eq!(
+                chosen(variable, number, ACCOUNTS).as_deref(),
+                expected,
+                "{variables:?}"
+            );
         };
         check(&[("PGUSER", "eve"), ("USER", "bob")], Some(1000), Some("eve"));
         check(&[("PGUSER", ""), ("USER", "bob")], Some(1000), Some("ann"));
@@ -96,18 +96,28 @@ mod tests {
         ] {
             assert!(names_a_user(named), "{named}");
         }
-        for unnamed in ["postgres://localhost/music", "postgres://:pw@db/m@il", "postgres:///music?host=/run"] {
+        for unnamed in [
+            "postgres://localhost/music",
+            "postgres://:pw@db/m@il",
+            "postgres:///music?host=/run",
+        ] {
             assert!(!names_a_user(unnamed), "{unnamed}");
         }
         assert_eq!(add("postgres://db/music", "ann"), "postgres://db/music?user=ann");
-        assert_eq!(add("postgres://db/m?a=b", "a n&n"), "postgres://db/m?a=b&user=a%20n%26n");
+        assert_eq!(
+            add("postgres://db/m?a=b", "a n&n"),
+            "postgres://db/m?a=b&user=a%20n%26n"
+        );
     }
 
     #[test]
     fn the_driver_takes_the_user_that_was_added() {
         for url in ["postgres://localhost/music", "postgres:///music?host=/run"] {
             let parsed: sqlx::postgres::PgConnectOptions = add(url, "a n").parse().unwrap();
-            assert_eq!((parsed.get_username(), parsed.get_database()), ("a n", Some("music")));
+            assert_eq!(
+                (parsed.get_username(), parsed.get_database()),
+                ("a n", Some("music"))
+            );
         }
     }
 }

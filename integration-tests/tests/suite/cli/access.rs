@@ -51,14 +51,19 @@ async fn a_wrong_password_and_a_missing_database_are_told_apart() -> Outcome {
         .await?
         .exits(1)?
         .says(&["check user and password", "password authentication failed"])?;
-    let missing = url.replace(&format!("/{}", database.name()), "/no_such_database");
+    let (server, _) = url.rsplit_once('/').unwrap_or_default();
+    let missing = format!("{server}/no_such_database");
     desk.run(&["status", "--database-url", &missing])
         .await?
         .exits(1)?
         .says(&["check the name of the database", "no_such_database"])?;
     let port = ports::free()?;
     let deaf = desk
-        .run(&["status", "--database-url", &format!("postgres://ann@127.0.0.1:{port}/music")])
+        .run(&[
+            "status",
+            "--database-url",
+            &format!("postgres://ann@127.0.0.1:{port}/music"),
+        ])
         .await?
         .exits(1)?
         .says(&["nobody answers there"])?;

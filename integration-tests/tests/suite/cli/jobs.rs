@@ -14,6 +14,9 @@ use super::{Outcome, gated, lower_email, office, order};
 /// Where most of these tests look at a job.
 const RUN: [&str; 6] = ["--target", "main", "--as", "ann", "--until", "verified"];
 
+/// A cut-over that a test can wait for.
+const QUICK: &str = "[flip]\nsteps = [100]\nsoak = \"1s\"\ncache = \"1s\"\n";
+
 fn keys(value: &Value) -> BTreeSet<&str> {
     value
         .as_object()
@@ -117,6 +120,50 @@ async fn a_verified_job_is_not_run_again_and_a_changed_spec_is_refused_with_the_
     Ok(())
 }
 
+/// Before the migration, not after it.
+#[tokio::test]
+async fn a_report_that_cannot_be_written_is_refused_before_anything_is_touched() -> Outcome {
+    let (database, desk) = office().await?;
+    let before = database.schema_dump().await?;
+    let spec = desk.write("spec.toml", &lower_email(""))?;
+    desk.run(&[&["run", &spec, "--report", "no/such/folder.json"][..], &RUN].concat())
+        .await?
+        .exits(1)?
+        .says(&["no/such/folder.json cannot be written"])?;
+    assert_eq!(database.schema_dump().await?, before);
+    desk.run(&["status", "--target", "main"])
+        .await?
+        .exits(1)?
+        .says(&["no ledger"])?;
+    Ok(())
+}
+
+/// A spec that meets its own job is told so, not that the job's column is in the way.
+#[tokio::test]
+async fn what_a_job_does_already_is_said_with_the_job() -> Outcome {
+    let (_database, desk) = office().await?;
+    let spec = desk.write("spec.toml", &lower_email(""))?;
+    desk.ok(&[&["run", &spec][..], &RUN].concat()).await?;
+    let renamed = desk.write("renamed.toml", &lower_email("").replace("lower-email", "again"))?;
+    let said = desk
+        .run(&[&["run", &renamed][..], &RUN].concat())
+        .await?
+        .exits(1)?
+        .says(&["job lower-email (", "already does this (state verified)"])?;
+    assert!(!said.err.contains("--discard"), "{said:?}");
+    let planned = desk
+        .run(&["plan", &spec, "--target", "main"])
+        .await?
+        .exits(0)?
+        .says(&["already does this"])?;
+    let status = desk
+        .json(&["status", "lower-email", "--target", "main", "--json"])
+        .await?;
+    let hash = status["job"]["plan"].as_str().unwrap_or("no plan").to_owned();
+    assert!(planned.out.contains(&hash), "{planned:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outcome {
     let (database, desk) = office().await?;
@@ -156,7 +203,7 @@ async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outco
     desk.run(&["wait", "lower-email", "--until", "done", "--target", "main"])
         .await?
         .exits(1)?
-        .says(&["its plan ends at verified"])?;
+        .says(&["its plan ends at flipped"])?;
     let status = desk
         .json(&["status", "lower-email", "--target", "main", "--json"])
         .await?;
@@ -170,12 +217,12 @@ async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outco
 #[tokio::test]
 async fn approve_opens_the_gate_and_carries_the_job_on() -> Outcome {
     let (_database, desk) = office().await?;
-    let spec = desk.write("spec.toml", &gated())?;
+    let spec = desk.write("spec.toml", &format!("{}{QUICK}", gated()))?;
     desk.run(&[&["run", &spec][..], &RUN].concat()).await?.exits(3)?;
     order(&desk, "approve", &[])
         .await?
         .exits(0)?
-        .says(&["verified"])?;
+        .says(&["lower-email is flipped"])?;
     Ok(())
 }
 
@@ -216,8 +263,8 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
     tracks::load(&database, 20_000, Filling::Sparse).await?;
     let settings = Settings::of(&database);
     let desk = testbed::desk::Desk::new(&settings)?;
-    let slow = "[backfill]\nmax_parallel = 2\nmax_rows_per_second = 2000\n";
-    let spec = desk.write("spec.toml", &tracks::spec("track-seconds", slow))?;
+    let slow = format!("[backfill]\nmax_parallel = 2\nmax_rows_per_second = 2000\n\n{QUICK}");
+    let spec = desk.write("spec.toml", &tracks::spec("track-seconds", &slow))?;
     let run = [
         "run",
         spec.as_str(),
@@ -276,8 +323,8 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
         .exits(0)?;
     desk.run(&["resume", "track-seconds", "--target", "main", "--as", "ann"])
         .await?
-        .exits(0)?
-        .says(&["verified"])?;
+        .exits(3)?
+        .says(&["track-seconds waits at gate"])?;
     assert_eq!(job.settled(tracks::EXPECTED).await?, 20_000);
     Ok(())
 }

@@ -21,7 +21,7 @@ fn check(name: &str) {
         serde_json::from_str(&read(folder("../examples").join(format!("{name}.catalog.json")))).unwrap();
     let expressions = Expressions::guess(&spec, &catalog);
     let plan = compile(&spec, &catalog, &expressions, &Acknowledged::default()).unwrap();
-    let found = crate::render::text(&plan, crate::render::Length::Short);
+    let found = crate::render::text(&plan, crate::render::Length::Full);
     let golden = folder("golden").join(format!("{name}.plan.txt"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(golden.parent().unwrap()).unwrap();

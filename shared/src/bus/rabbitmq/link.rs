@@ -164,7 +164,10 @@ impl Supervisor {
     fn tell(&self, why: &str) {
         let why = placed(why, &self.address.shown);
         if self.context.outage.is_news(self.context.clock.monotonic()) {
-            tracing::warn!(why, "no connection to the broker; trying again until there is one");
+            tracing::warn!(
+                why,
+                "no connection to the broker; trying again until there is one"
+            );
         } else {
             tracing::debug!(connection = self.address.name, why, "no connection to the broker");
         }

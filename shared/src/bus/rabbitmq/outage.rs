@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn the_broker_is_named_once() {
         let broker = "amqp://ann:***@mq/v";
-        assert_eq!(placed("its events ended", broker), "amqp://ann:***@mq/v: its events ended");
+        assert_eq!(
+            placed("its events ended", broker),
+            "amqp://ann:***@mq/v: its events ended"
+        );
         let why = "the broker failed while connecting to amqp://ann:***@mq/v: refused";
         assert_eq!(placed(why, broker), why);
     }
