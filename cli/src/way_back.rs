@@ -37,8 +37,8 @@ pub fn way_back(job: &Job, closed_rows: u64) -> Option<WayBack> {
     if job.state == JobState::RolledBack {
         return None;
     }
-    let dropping = serde_json::from_value::<Machine>(job.machine.clone())
-        .is_ok_and(|machine| machine.old == OldSide::Dropping);
+    let machine = serde_json::from_value::<Machine>(job.machine.clone()).ok();
+    let dropping = machine.as_ref().is_some_and(|m| m.old == OldSide::Dropping);
     let over = matches!(
         job.state,
         JobState::Contracted | JobState::Watching | JobState::Done
@@ -54,6 +54,13 @@ pub fn way_back(job: &Job, closed_rows: u64) -> Option<WayBack> {
         (Way::Gone, Some(why))
     } else if closed_rows > 0 {
         (Way::Closed, Some(mend(&job.name, closed_rows)))
+    } else if machine.is_some_and(|m| m.in_doubt()) {
+        let what = format!(
+            "the two sides may be out of step, and nobody has compared them since: sluice resume {0} does, where it can; or go back with: \
+             sluice rollback {0} --accept-loss",
+            job.name
+        );
+        (Way::Closed, Some(what))
     } else {
         (Way::Open, None)
     };

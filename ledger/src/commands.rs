@@ -237,6 +237,20 @@ pub async fn settle(conn: &mut PgConnection, id: CommandId, answer: &Answer) -> 
     Ok(())
 }
 
+/// Takes an approval back; the audit trail keeps who gave it.
+///
+/// # Errors
+/// What the database says.
+pub async fn void_approval(conn: &mut PgConnection, job: JobId, gate: &str) -> Result<(), Error> {
+    sqlx::query("/* ledger.approval_void */ DELETE FROM sluice.approval WHERE job = $1 AND gate = $2")
+        .bind(job.0)
+        .bind(gate)
+        .execute(conn)
+        .await
+        .map_err(Error::of("ledger.approval_void"))?;
+    Ok(())
+}
+
 /// Records who opened a gate, bound to plan hash and target.
 ///
 /// # Errors

@@ -55,9 +55,9 @@ pub enum Error {
         /// The job that has it.
         other: JobId,
     },
-    /// Another unfinished job moves readers and writers with a flag of that name.
+    /// Another job moves, or has moved, readers and writers with a flag of that name.
     #[error(
-        "flag {flag} belongs to an unfinished job, {other}; name another one with `[flip] flag`, or finish that job first"
+        "flag {flag} belongs to job {other}, and the application may still follow it; name another one with `[flip] flag`"
     )]
     FlagBusy {
         /// The flag.
@@ -65,6 +65,9 @@ pub enum Error {
         /// The job that has it.
         other: JobId,
     },
+    /// The row of a flag was deleted.
+    #[error("the row of flag {0} is gone from sluice.flag; put it back: the application follows it")]
+    FlagGone(String),
     /// Another unfinished job took a table of this ended one.
     #[error(
         "a table of job {job} belongs to another unfinished job by now, {other}; finish that one or take it back, then ask again"
@@ -153,6 +156,7 @@ impl Error {
             | Self::AmbiguousJob { .. }
             | Self::TableBusy { .. }
             | Self::FlagBusy { .. }
+            | Self::FlagGone(_)
             | Self::TableTaken { .. }
             | Self::StageOrder { .. }
             | Self::TooNew { .. }

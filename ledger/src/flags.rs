@@ -51,10 +51,11 @@ fn hash(mut bytes: &[u8]) -> u32 {
     murmur3::murmur3_32(&mut bytes, 0).expect("reading from memory cannot fail")
 }
 
-/// Makes the flags of a new job, at 0 %. Names of jobs that have ended are free again.
+/// Makes the flags of a new job, at 0 %. A name is free again once its job has ended and nobody follows it any more: a release
+/// that goes by a flag at 100 % would be sent back to a path that is gone.
 ///
 /// # Errors
-/// [`Error::FlagBusy`] if another unfinished job has one of them.
+/// [`Error::FlagBusy`] if another job has one of them.
 pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> Result<(), Error> {
     let mut names = vec![(flip.read_flag(), "read")];
     if flip.sides == Sides::ReadsAndWrites {
@@ -67,7 +68,8 @@ pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> R
             VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE
             SET job = excluded.job, side = excluded.side, percentage = 0, updated_at = now()
-            WHERE EXISTS (SELECT FROM sluice.job j WHERE j.id = f.job AND j.state IN ('done', 'rolled-back'))",
+            WHERE f.percentage = 0
+                AND EXISTS (SELECT FROM sluice.job j WHERE j.id = f.job AND j.state IN ('done', 'rolled-back'))",
         )
         .bind(&name)
         .bind(job.0)
@@ -91,12 +93,12 @@ pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> R
     Ok(())
 }
 
-/// Turns a flag, in the transaction that stores why. The strongest durability the target has: an application follows it at once.
+/// Turns a flag, in the transaction that stores why.
 ///
 /// # Errors
-/// What the database says; it refuses a flag that may not be on.
+/// What the database says; it refuses a flag that may not be on. [`Error::FlagGone`] if somebody deleted it.
 pub async fn set(conn: &mut PgConnection, job: JobId, name: &str, percentage: u8) -> Result<(), Error> {
-    sqlx::query(
+    let set = sqlx::query(
         "/* ledger.flag_set */
         UPDATE sluice.flag SET percentage = $3, updated_at = now() WHERE name = $1 AND job = $2",
     )
@@ -106,6 +108,9 @@ pub async fn set(conn: &mut PgConnection, job: JobId, name: &str, percentage: u8
     .execute(conn)
     .await
     .map_err(Error::of("ledger.flag_set"))?;
+    if set.rows_affected() == 0 {
+        return Err(Error::FlagGone(name.to_owned()));
+    }
     Ok(())
 }
 

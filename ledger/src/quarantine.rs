@@ -101,27 +101,36 @@ impl Ledger {
         read(&rows).map_err(Error::of("ledger.quarantine_blocking"))
     }
 
-    /// Rows for which the way back is closed, of this job.
+    /// How many rows of this job are set aside with a kind (see [`Quarantined::kind`]).
     ///
     /// # Errors
     /// What the database says.
-    pub async fn closed(&self, job: JobId, tag: &str) -> Result<u64, Error> {
+    pub async fn unresolved(&self, job: JobId, tag: &str, kind: &str) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar(
-            "/* ledger.quarantine_closed */
+            "/* ledger.quarantine_unresolved */
             SELECT count(*)
             FROM sluice.quarantine q
             JOIN sluice.job j ON j.id = $1
             WHERE q.job_tag = $2
-                AND q.kind = 'closed'
+                AND q.kind = $3
                 AND q.resolved_at IS NULL
                 AND q.at >= j.created_at",
         )
         .bind(job.0)
         .bind(tag)
+        .bind(kind)
         .fetch_one(&self.pool)
         .await
-        .map_err(Error::of("ledger.quarantine_closed"))?;
+        .map_err(Error::of("ledger.quarantine_unresolved"))?;
         Ok(count.unsigned_abs())
+    }
+
+    /// Rows for which the way back is closed, of this job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn closed(&self, job: JobId, tag: &str) -> Result<u64, Error> {
+        self.unresolved(job, tag, "closed").await
     }
 
     /// Resolves what an earlier job with the same plan left. An open entry keeps a row from being entered again, so this

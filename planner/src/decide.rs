@@ -205,8 +205,13 @@ impl Next<'_> {
                         .as_deref()
                         .map(|s| format!(" (SQLSTATE {s})"))
                         .unwrap_or_default();
+                    let or_back = if phase == Phase::Drop {
+                        "; there is no way back any more"
+                    } else {
+                        ", or go back with `sluice rollback`"
+                    };
                     return Some(StepWait::Failed(format!(
-                        "step {} ({}) failed{state}: {}; mend the cause, then `sluice resume`, or go back with `sluice rollback`",
+                        "step {} ({}) failed{state}: {}; mend the cause, then `sluice resume`{or_back}",
                         step.id, step.title, failure.message
                     )));
                 }

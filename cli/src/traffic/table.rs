@@ -155,10 +155,22 @@ impl Table {
     }
 
     /// What a row holds after a write of one side.
-    pub(super) fn payload(&self, side: Side, value: String, other: Option<String>) -> Payload {
+    ///
+    /// Writing the new value that was there changes nothing, so old keeps what it has: `down` of it may be less exact.
+    pub(super) fn payload(
+        &self,
+        side: Side,
+        value: String,
+        other: Option<String>,
+        before: Option<&Payload>,
+    ) -> Payload {
+        let unchanged = before.filter(|row| row.new.as_deref() == Some(value.as_str()));
         match (side, &self.moved) {
             (Side::New, Some(moved)) => Payload {
-                old: Some((moved.down)(&value)),
+                old: match unchanged {
+                    Some(row) => row.old.clone(),
+                    None => Some((moved.down)(&value)),
+                },
                 new: Some(value),
                 other,
             },

@@ -180,7 +180,8 @@ impl Writer {
             let after = match operation {
                 Operation::UpdateMoved => {
                     self.used(side);
-                    self.table.payload(side, value, before.other)
+                    self.table
+                        .payload(side, value, before.other.clone(), Some(&before))
                 }
                 _ => Payload {
                     other: Some(value),
@@ -241,7 +242,8 @@ impl Writer {
             .bind(other.clone());
         if self.execute(operation, key, statement).await {
             self.used(side);
-            let payload = self.table.payload(side, value, Some(other));
+            let before = self.written.model.get(key);
+            let payload = self.table.payload(side, value, Some(other), before);
             self.written.model.put(key, payload);
             if again.is_none() {
                 self.keys.add(key);

@@ -15,6 +15,11 @@ const OLDEST: &str = "\
         UNION ALL \
         SELECT p.prepared FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = pg_catalog.current_database()) AS open";
 
+/// Sessions that hide what they do: they may have a transaction open.
+const HIDDEN: &str = "\
+    SELECT pg_catalog.count(*) > 0 FROM pg_catalog.pg_stat_activity AS a \
+    WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend' AND a.state = 'disabled'";
+
 /// A role that may not see other sessions would see no transaction at all.
 const MAY_SEE: &str = "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
 
@@ -32,6 +37,16 @@ pub async fn oldest_transaction(conn: &mut PgConnection) -> Result<Option<jiff::
         return Err(Error::Blind {
             doing,
             need: "the monitor role may not see other sessions; GRANT pg_monitor TO it",
+        });
+    }
+    let hidden: bool = sql::scalar(HIDDEN)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(Error::query(doing))?;
+    if hidden {
+        return Err(Error::Blind {
+            doing,
+            need: "a session has track_activities off; end it, or wait until it is gone",
         });
     }
     let oldest: Option<jiff_sqlx::Timestamp> = sql::scalar(OLDEST)

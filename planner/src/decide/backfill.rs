@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use engine::postgres::triggers::Authority;
 use ledger::checks::Outcome;
 use ledger::chunks::ChunkKind;
 use ledger::job::{JobState, Stage};
@@ -221,11 +222,21 @@ impl Next<'_> {
         for (fill, fact) in facts.fills.iter().enumerate() {
             match &fact.verdict {
                 Some(verdict) if verdict.outcome == Outcome::Proceed => {}
+                // The rows for which the way back is closed are unrelated by nature, and are told apart already.
+                Some(verdict)
+                    if self.machine.authority == Authority::New
+                        && verdict.outcome == Outcome::Hold
+                        && verdict.rows_mismatched <= facts.closed => {}
                 Some(verdict) => {
-                    let why = format!(
-                        "{}; `sluice repair` writes the rows that were found wrong, `sluice verify` checks again",
-                        verdict.why
-                    );
+                    let what_helps = match self.machine.authority {
+                        Authority::Old => {
+                            "`sluice repair` writes the rows that were found wrong, `sluice verify` checks again"
+                        }
+                        Authority::New => {
+                            "mend the rows by hand (new is the authority), then `sluice verify` checks again"
+                        }
+                    };
+                    let why = format!("{}; {what_helps}", verdict.why);
                     self.hold(HoldCause::Verification, why);
                     return false;
                 }

@@ -6,6 +6,7 @@ use engine::postgres::triggers::Authority;
 use ledger::commands::{Answer, Command, FlipTo, Pending, Tune};
 use ledger::job::{JobState, Stage};
 use ledger::plan::Phase;
+use ledger::steps::TaskState;
 
 use super::{Effect, Facts, HoldCause, Next, OldSide};
 
@@ -16,7 +17,7 @@ impl Next<'_> {
         let reply = match &pending.command {
             Command::Approve { gate } => self.approve(gate.as_deref(), &pending.actor, facts),
             Command::Pause => self.pause(&pending.actor),
-            Command::Resume => self.resume(),
+            Command::Resume => self.resume(facts),
             Command::Abort => self.abort(&pending.actor),
             Command::Rollback { discard, accept_loss } => self.rollback(*discard, *accept_loss, facts),
             Command::Flip { to } => match to {
@@ -25,8 +26,8 @@ impl Next<'_> {
                 FlipTo::Hold => self.flip_hold(&pending.actor),
             },
             Command::Tune(tune) => self.tune(tune),
-            Command::Verify => self.verify(),
-            Command::Repair => self.repair(),
+            Command::Verify => self.verify(facts),
+            Command::Repair => self.repair(facts),
         };
         let (answer, kind) = match reply {
             Ok(text) => (Answer::Applied(text), "command.applied"),
@@ -112,7 +113,7 @@ impl Next<'_> {
         }
     }
 
-    fn resume(&mut self) -> Reply {
+    fn resume(&mut self, facts: &Facts) -> Reply {
         let Some(to) = self.machine.resume_to else {
             return Err(format!("the job is {}; it is not stopped", self.machine.state));
         };
@@ -127,6 +128,15 @@ impl Next<'_> {
                 self.machine.round += 1;
                 self.machine.compare = self.machine.old == OldSide::InPlace;
                 self.effects.push(Effect::CancelOutstanding);
+                self.void_approval(facts);
+                if self.machine.old != OldSide::InPlace {
+                    self.machine.unsure = true;
+                    self.machine.soak_from = Some(facts.now);
+                    self.enter(to);
+                    return Ok("resumed: our objects are put back, and the soak begins anew; rows cannot be compared while old is hidden, \
+                               so going back needs `--accept-loss`"
+                        .to_owned());
+                }
                 self.enter(match to {
                     JobState::Backfilling | JobState::Verified => JobState::FlippingWrites,
                     to => to,
@@ -186,8 +196,18 @@ impl Next<'_> {
                 facts.closed
             ));
         }
+        let in_doubt =
+            self.machine.in_doubt() || self.machine.authority == Authority::New && facts.drift.is_some();
+        if in_doubt && !accept_loss {
+            return Err(
+                "the two sides may be out of step (a drift, or a check that failed, while new was the authority), so going back may lose \
+                 writes; `sluice resume` compares every row first, or say `--accept-loss`"
+                    .to_owned(),
+            );
+        }
+        let nothing_dropped = self.plan.contract.is_none() && self.machine.state == JobState::Watching;
         match self.machine.state {
-            JobState::Contracted | JobState::Watching | JobState::Done => Err(format!(
+            JobState::Contracted | JobState::Watching | JobState::Done if !nothing_dropped => Err(format!(
                 "the job is {}: what the contract dropped is gone, and there is no way back; the approval said so",
                 self.machine.state
             )),
@@ -244,8 +264,8 @@ impl Next<'_> {
     }
 
     /// A new round of checking, while the job rests on its triggers or after a failed verification.
-    fn verify(&mut self) -> Reply {
-        self.may_look_again()?;
+    fn verify(&mut self, facts: &Facts) -> Reply {
+        self.may_look_again(facts)?;
         if self.machine.authority == Authority::New {
             self.compare();
             return Ok("every row is compared again".to_owned());
@@ -255,8 +275,8 @@ impl Next<'_> {
         Ok("every row is checked again".to_owned())
     }
 
-    fn repair(&mut self) -> Reply {
-        self.may_look_again()?;
+    fn repair(&mut self, facts: &Facts) -> Reply {
+        self.may_look_again(facts)?;
         if self.machine.authority == Authority::New {
             return Err(
                 "new is the authority, so nothing is written from old any more; mend the rows by hand (`sluice status` lists them), then \
@@ -270,7 +290,16 @@ impl Next<'_> {
         Ok("the rows that were found wrong are written again, then every row is checked".to_owned())
     }
 
-    fn may_look_again(&self) -> Result<(), String> {
+    fn may_look_again(&self, facts: &Facts) -> Result<(), String> {
+        let lead_in_hand = self.plan.steps_of(Phase::Lead).any(|step| {
+            matches!(
+                facts.steps.get(&step.id),
+                Some(TaskState::Ready | TaskState::Leased { .. })
+            )
+        });
+        if lead_in_hand {
+            return Err("new is becoming the authority at this moment; ask again once it is".to_owned());
+        }
         let failed = self
             .machine
             .hold

@@ -28,11 +28,11 @@ impl Next<'_> {
         if self.machine.old == OldSide::InPlace && !(self.put_back(facts) && self.stands(facts)) {
             return;
         }
-        if self.waits_at_gate(Phase::Hide, facts) {
-            return;
-        }
         if self.machine.old == OldSide::InPlace {
-            if self.old_may_be_used(facts) {
+            if self.rows_set_aside(facts) || self.flags_differ(facts) {
+                return;
+            }
+            if self.waits_at_gate(Phase::Hide, facts) || self.old_may_be_used(facts) {
                 return;
             }
             self.effects.push(Effect::StartStage(Stage::Contract));
@@ -76,6 +76,9 @@ impl Next<'_> {
                     contract.drops.join(", "),
                     moment(end)
                 ));
+                return;
+            }
+            if self.rows_set_aside(facts) || self.flags_differ(facts) {
                 return;
             }
             self.machine.old = OldSide::Dropping;

@@ -61,6 +61,11 @@ pub enum Effect {
         /// Who.
         actor: String,
     },
+    /// Take an approval back: what was approved is not what there is now.
+    VoidApproval {
+        /// Gate.
+        gate: String,
+    },
     /// Answer a command.
     Answer(CommandId, Answer),
     /// A flag gets a percentage.

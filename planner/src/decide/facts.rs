@@ -31,6 +31,10 @@ pub struct Facts {
     pub now: Timestamp,
     /// Rows whose new value old cannot hold: for them the way back is closed.
     pub closed: u64,
+    /// Rows whose new value cannot be computed: set aside, and without a value.
+    pub set_aside: u64,
+    /// The flags as they are; none while nobody asked.
+    pub flags: BTreeMap<String, u8>,
     /// Writes of the new side, while the way back waits for them to end.
     pub counted: Option<i64>,
     /// Transactions of others, while the job waits for instances that may go by an old flag.

@@ -8,7 +8,7 @@
 
 use engine::postgres::triggers::Authority;
 use ledger::job::{JobState, Stage};
-use ledger::plan::{Flip, Phase, Sides};
+use ledger::plan::{Flip, Phase, Sides, Step};
 
 use super::soak::{moment, until};
 use super::{Effect, Facts, FlipMachine, Next, OldSide};
@@ -28,6 +28,16 @@ impl Side {
         }
     }
 }
+
+/// Where a step can be taken back: also while a job is stopped, because that is when it is needed most.
+const BACK_IN: &[JobState] = &[
+    JobState::FlippingReads,
+    JobState::FlippingWrites,
+    JobState::Flipped,
+    JobState::ContractReady,
+    JobState::Paused,
+    JobState::Held,
+];
 
 /// The percentage after so many steps.
 fn percentage(flip: &Flip, taken: usize) -> u8 {
@@ -90,8 +100,15 @@ impl Next<'_> {
     }
 
     pub(super) fn flipping_writes(&mut self, facts: &Facts) {
-        let may_lead = self.machine.authority == Authority::New || !self.waits_at_gate(Phase::Lead, facts);
-        if !may_lead || !self.leads(facts) || !self.stands(facts) {
+        let issued = |step: &Step| facts.steps.contains_key(&step.id);
+        let led = self.machine.authority == Authority::New || self.plan.steps_of(Phase::Lead).any(issued);
+        // Before the functions are replaced, the old ones are looked at once more; after a drift, the new ones are put back first.
+        if !led
+            && (!self.stands(facts) || self.rows_set_aside(facts) || self.waits_at_gate(Phase::Lead, facts))
+        {
+            return;
+        }
+        if !self.leads(facts) || !self.stands(facts) {
             return;
         }
         let (Some(plan), Some(taken)) = (&self.plan.flip, &self.machine.flip) else {
@@ -143,6 +160,9 @@ impl Next<'_> {
         };
         let flag = side.flag(flip);
         let now_at = percentage(flip, taken);
+        if self.flags_differ(facts) {
+            return false;
+        }
         if let Some(by) = &machine.held_by {
             self.machine.waiting = Some(format!(
                 "flag {flag} stays at {now_at} %, as {by} said; `sluice flip JOB forward` goes on, `sluice flip JOB back` goes a step back"
@@ -187,19 +207,72 @@ impl Next<'_> {
         self.effects.push(Effect::SetFlag { flag, percentage });
     }
 
-    /// Every flag that may be on goes to 0 %. False: none was ever on.
-    pub(super) fn flags_off(&mut self) -> bool {
-        let (Some(flip), Some(machine)) = (&self.plan.flip, &mut self.machine.flip) else {
+    /// Rows without a new value: nothing may rest on the new side alone before they have one.
+    pub(super) fn rows_set_aside(&mut self, facts: &Facts) -> bool {
+        if facts.set_aside > 0 {
+            self.machine.waiting = Some(format!(
+                "{} rows have no new value, because computing it raised an error; mend them (`sluice status` lists them), then `sluice verify`",
+                facts.set_aside
+            ));
+        }
+        facts.set_aside > 0
+    }
+
+    /// Somebody set a flag past the planner: the application follows that, so nothing goes on.
+    pub(super) fn flags_differ(&mut self, facts: &Facts) -> bool {
+        let (Some(flip), Some(taken)) = (&self.plan.flip, &self.machine.flip) else {
             return false;
         };
-        if machine.since.is_none() {
+        let expected = [
+            (flip.read_flag(), percentage(flip, taken.reads)),
+            (flip.write_flag(), percentage(flip, taken.writes)),
+        ];
+        let other = expected.into_iter().find_map(|(flag, ours)| {
+            let found = facts.flags.get(&flag).filter(|found| **found != ours)?;
+            Some((flag, ours, *found))
+        });
+        let Some((flag, ours, found)) = other else {
+            return false;
+        };
+        self.machine.waiting = Some(format!(
+            "flag {flag} is at {found} % instead of {ours} %: somebody set it past Sluice; set it back, or move it with `sluice flip JOB back`"
+        ));
+        true
+    }
+
+    /// Every flag goes to 0 %. True: one may have been on, so that somebody may still follow it.
+    pub(super) fn flags_off(&mut self, facts: &Facts) -> bool {
+        let Some(flip) = &self.plan.flip else { return false };
+        let moved = self
+            .machine
+            .flip
+            .as_ref()
+            .is_some_and(|flip| flip.since.is_some());
+        let flags = match flip.sides {
+            Sides::Reads => vec![flip.read_flag()],
+            Sides::ReadsAndWrites => vec![flip.write_flag(), flip.read_flag()],
+        };
+        let set = flags
+            .iter()
+            .any(|flag| facts.flags.get(flag).is_some_and(|found| *found > 0));
+        if !moved && !set {
             return false;
         }
-        *machine = FlipMachine::default();
-        for flag in [flip.write_flag(), flip.read_flag()] {
+        self.machine.flip = Some(FlipMachine::default());
+        for flag in flags {
             self.turn(flag, 0, "planner");
         }
         true
+    }
+
+    /// Whoever approved the contract had not seen this.
+    pub(super) fn void_approval(&mut self, facts: &Facts) {
+        if let Some(gate) = self.plan.gate_before(Phase::Hide)
+            && facts.approvals.contains(&gate.name)
+        {
+            let gate = gate.name.clone();
+            self.effects.push(Effect::VoidApproval { gate });
+        }
     }
 
     /// `sluice flip JOB forward`: the next step now.
@@ -228,12 +301,9 @@ impl Next<'_> {
         if self.machine.old != OldSide::InPlace {
             return Err("the old side is being hidden; `sluice rollback` brings it back".to_owned());
         }
-        let flip = self.flip_in(&[
-            JobState::FlippingReads,
-            JobState::FlippingWrites,
-            JobState::Flipped,
-            JobState::ContractReady,
-        ])?;
+        self.flip_in(BACK_IN)?;
+        self.void_approval(facts);
+        let flip = self.flip_in(BACK_IN)?;
         let (side, taken) = if flip.writes > 0 {
             (Side::Writes, &mut flip.writes)
         } else {
@@ -258,6 +328,19 @@ impl Next<'_> {
             (JobState::Flipped, _) => {
                 self.effects.push(Effect::StartStage(Stage::Flip));
                 self.enter(JobState::FlippingReads);
+            }
+            (JobState::Paused | JobState::Held, _)
+                if matches!(
+                    self.machine.resume_to,
+                    Some(JobState::Flipped | JobState::ContractReady)
+                ) =>
+            {
+                self.effects.push(Effect::StartStage(Stage::Flip));
+                self.machine.resume_to = Some(if self.machine.authority == Authority::New {
+                    JobState::FlippingWrites
+                } else {
+                    JobState::FlippingReads
+                });
             }
             _ => {}
         }

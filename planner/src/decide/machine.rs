@@ -40,6 +40,9 @@ pub struct Machine {
     /// Our objects were put back while new was the authority: every row is to be compared before the job goes on.
     #[serde(default)]
     pub compare: bool,
+    /// Our objects were away while old was hidden, where rows cannot be compared: going back may lose writes.
+    #[serde(default)]
+    pub unsure: bool,
     /// When the soak began that the job is in (after the soft drop, after the drop).
     #[serde(default)]
     pub soak_from: Option<Timestamp>,
@@ -209,6 +212,7 @@ impl Machine {
             authority: Authority::Old,
             old: OldSide::InPlace,
             compare: false,
+            unsure: false,
             soak_from: None,
             rollback: None,
             budget: plan.budget.clone(),
@@ -222,6 +226,16 @@ impl Machine {
             .as_ref()
             .map(|h| h.why.clone())
             .or_else(|| self.waiting.clone())
+    }
+
+    /// The two sides may be out of step, and nobody has compared them since: going back may lose writes.
+    #[must_use]
+    pub fn in_doubt(&self) -> bool {
+        let held = self
+            .hold
+            .as_ref()
+            .is_some_and(|h| matches!(h.cause, HoldCause::Drift | HoldCause::Verification));
+        self.authority == Authority::New && (self.unsure || self.compare || held)
     }
 
     /// Rows may be written in this state.

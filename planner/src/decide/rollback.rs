@@ -36,7 +36,7 @@ impl Next<'_> {
             }
             self.machine.old = OldSide::InPlace;
         }
-        if self.flags_off()
+        if self.flags_off(facts)
             && let Some(rollback) = &mut self.machine.rollback
         {
             rollback.drain.flags_off = Some(facts.now);

@@ -3,5 +3,6 @@
 mod backfill;
 mod commands;
 mod cutover;
+mod doubts;
 mod histories;
 mod world;

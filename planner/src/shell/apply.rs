@@ -113,6 +113,7 @@ impl Applying<'_> {
             Effect::CancelOutstanding => tasks::cancel_ready(conn, job).await,
             Effect::ForgetFindings => checks::forget_findings(conn, job).await,
             Effect::Approve { gate, actor } => commands::record_approval(conn, job, gate, actor).await,
+            Effect::VoidApproval { gate } => commands::void_approval(conn, job, gate).await,
             Effect::Answer(id, answer) => commands::settle(conn, *id, answer).await,
             Effect::SetFlag { flag, percentage } => flags::set(conn, job, flag, *percentage).await,
             Effect::HoldTables(hold) => jobs::hold_tables(conn, job, *hold).await,

@@ -95,6 +95,12 @@ fn rests_on(plan: &Plan, machine: &Machine, steps: &BTreeMap<u32, TaskState>) ->
         JobState::DualWriting => Some(vec![Phase::Expand]),
         JobState::Backfilling | JobState::Verified if !led => Some(vec![Phase::Expand]),
         JobState::FlippingReads | JobState::Flipped if !led => Some(vec![Phase::Expand]),
+        // Until a step replaces the functions.
+        JobState::FlippingWrites
+            if !led && !plan.steps_of(Phase::Lead).any(|s| steps.contains_key(&s.id)) =>
+        {
+            Some(vec![Phase::Expand])
+        }
         JobState::Backfilling
         | JobState::Verified
         | JobState::FlippingReads

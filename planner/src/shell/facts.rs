@@ -7,6 +7,7 @@ use ledger::jobs::Job;
 use ledger::plan::{Fill, Flip, Phase};
 use ledger::{JobState, Plan};
 use proto::{JobId, TaskId};
+use shared::service::chain;
 
 use super::{Error, TargetPlanner, assumptions, leaves};
 use crate::decide::{Facts, FillFacts, Machine, OldSide, Others, Progress, Rollback, Sweeping};
@@ -44,7 +45,19 @@ pub(super) async fn load(
             .any(|c| c.failure.class == ledger::tasks::FailureClass::Drift)
     });
     let now = ledger.now().await.map_err(error())?;
-    let closed = ledger.closed(job.id, &plan.tag).await.map_err(error())?;
+    let closed = ledger
+        .unresolved(job.id, &plan.tag, "closed")
+        .await
+        .map_err(error())?;
+    let set_aside = ledger
+        .unresolved(job.id, &plan.tag, "error")
+        .await
+        .map_err(error())?;
+    let flags = ledger.flags(job.id).await.map_err(error())?;
+    let flags = flags
+        .into_iter()
+        .map(|flag| (flag.name, flag.percentage))
+        .collect();
     let looked = assumptions::look(planner, job.id, plan, machine, &steps, drifted).await?;
     let (counted, others) = drain(planner, plan, machine).await?;
     Ok(Facts {
@@ -56,6 +69,8 @@ pub(super) async fn load(
         unchecked: looked.unchecked,
         now,
         closed,
+        set_aside,
+        flags,
         counted,
         others,
         until: planner.until,
@@ -81,15 +96,18 @@ async fn drain(
         return Ok((None, Others::None));
     };
     let counted = if draining {
-        Some(written(planner, flip).await.map_err(planner.engine_error())?)
+        match written(planner, flip).await {
+            Ok(counted) => Some(counted),
+            // Commands must be heard all the same, and the status says what is in the way.
+            Err(error) => return Ok((None, Others::Unseen(chain(&error)))),
+        }
     } else {
         None
     };
     let others = match others(planner).await {
         Ok(None) => Others::None,
         Ok(Some(began)) => Others::Since(began),
-        Err(blind @ engine::postgres::error::Error::Blind { .. }) => Others::Unseen(blind.to_string()),
-        Err(error) => return Err(planner.engine_error()(error)),
+        Err(error) => Others::Unseen(chain(&error)),
     };
     Ok((counted, others))
 }

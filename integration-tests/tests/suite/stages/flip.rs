@@ -102,8 +102,8 @@ async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
         "new"
     );
     applied(&embedded, job, flip(FlipTo::Hold)).await?;
-    let waiting = embedded.job(job).await?.reason.unwrap_or_default();
-    assert!(waiting.contains("as test said"), "{waiting}");
+    let told = "SELECT reason LIKE '%as test said%' FROM sluice.job";
+    until(&database, "the hold is told", told, "SELECT reason FROM sluice.job").await?;
     walk(&embedded, job, JobState::ContractReady).await?;
     applied(&embedded, job, flip(FlipTo::Back)).await?;
     flag_is(&embedded, job, &write, 10).await?;
@@ -200,7 +200,7 @@ async fn a_second_job_cannot_have_the_same_flags() -> Outcome {
         .await
         .expect_err("the flags are taken");
     assert!(
-        format!("{error:#}").contains("flag track.seconds.read belongs to an unfinished job"),
+        format!("{error:#}").contains("flag track.seconds.read belongs to job"),
         "{error:#}"
     );
     embedded.stop().await
@@ -330,7 +330,9 @@ async fn a_table_gets_partitions_while_it_is_flipped() -> Outcome {
     database
         .execute_as(Role::Owner, "UPDATE track SET seconds = 9 WHERE id >= 3000")
         .await?;
-    database.grant_data_privileges(&["track_1", "track_2", "track_3"]).await?;
+    database
+        .grant_data_privileges(&["track_1", "track_2", "track_3"])
+        .await?;
     applied(&embedded, job, Command::Verify).await?;
     walk(&embedded, job, JobState::ContractReady).await?;
     embedded.stop().await

@@ -81,7 +81,13 @@ async fn not_after_the_drop_and_the_approval_said_so() -> Outcome {
     let job = submit(&embedded, &database, &spec).await?;
     embedded.until(job, &[JobState::ContractReady]).await?;
     let said = "SELECT reason IS NOT NULL FROM sluice.job";
-    until(&database, "the gate says why", said, "SELECT state FROM sluice.job").await?;
+    until(
+        &database,
+        "the gate says why",
+        said,
+        "SELECT state FROM sluice.job",
+    )
+    .await?;
     let said: String = ask(&database, "SELECT reason FROM sluice.job").await?;
     assert!(
         said.contains("no way back") && said.contains("approval without evidence"),

@@ -112,7 +112,8 @@ pub(super) fn reasons(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Vec<S
             dropped(&tables).join(", ")
         ),
         "no proof of no use is gathered: this is an approval without evidence".to_owned(),
-        "from the soft drop on every statement that names the old column fails, and COPY or INSERT without a column list as well".to_owned(),
+        "from the soft drop on every statement that names the old column fails, COPY or INSERT without a column list as well, and so does \
+         every trigger or function whose body names it: look through those of the table".to_owned(),
     ];
     for (table, _) in &tables {
         let goes = goes_along(table);

@@ -7,7 +7,7 @@ use ledger::plan::{Gate, Phase};
 use ledger::steps::TaskState;
 
 use super::world::{World, back};
-use crate::decide::tests_support::plan;
+use crate::decide::tests_support::{plan, whole_plan};
 
 #[test]
 fn no_stage_starts_before_its_gate_is_approved() {
@@ -106,7 +106,7 @@ fn a_rolled_back_job_can_still_be_discarded_once() {
 
 #[test]
 fn there_is_no_way_back_after_the_contract() {
-    let mut world = World::new(plan(), 10);
+    let mut world = World::new(whole_plan(), 10);
     for state in [JobState::Contracted, JobState::Watching, JobState::Done] {
         world.machine.state = state;
         assert!(matches!(world.say(back(false)), Answer::Refused(_)));

@@ -9,17 +9,17 @@ use super::world::{World, back};
 use crate::decide::tests_support::whole_plan;
 use crate::decide::{OldSide, Others, Sweeping};
 
-fn approve(world: &mut World) -> Answer {
+pub(super) fn approve(world: &mut World) -> Answer {
     world.say(Command::Approve {
         gate: Some("contract".to_owned()),
     })
 }
 
-fn flip(world: &mut World, to: FlipTo) -> Answer {
+pub(super) fn flip(world: &mut World, to: FlipTo) -> Answer {
     world.say(Command::Flip { to })
 }
 
-fn at(state: JobState) -> World {
+pub(super) fn at(state: JobState) -> World {
     let mut world = World::new(whole_plan(), 10);
     if state > JobState::ContractReady {
         world.run_until(JobState::ContractReady);

@@ -149,7 +149,7 @@ proptest! {
         for state in world.facts.steps.values_mut().filter(|s| matches!(s, TaskState::Failed(_))) {
             *state = TaskState::Ready;
         }
-        world.say(back(true));
+        world.say(Command::Rollback { discard: true, accept_loss: true });
         let end = if world.machine.old == OldSide::Dropping { JobState::Done } else { JobState::RolledBack };
         world.say(Command::Resume);
         if world.machine.state != end {

@@ -58,6 +58,7 @@ impl World {
     }
 
     pub(super) fn refresh(&mut self) {
+        self.facts.flags = self.flags.clone();
         let open = self.chunks.iter().filter(|c| !c.2).count();
         self.most_open = self.most_open.max(open);
         let sweep = &mut self.facts.fills[0].sweep;
@@ -148,6 +149,9 @@ impl World {
                     self.facts.approvals.insert(gate);
                 }
                 Effect::Answer(_, answer) => self.last_answer = Some(answer),
+                Effect::VoidApproval { gate } => {
+                    self.facts.approvals.remove(&gate);
+                }
                 Effect::SetFlag { flag, percentage } => {
                     self.log.push(format!("flag {flag} {percentage}"));
                     self.flags.insert(flag, percentage);
