@@ -103,7 +103,13 @@ async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
     );
     applied(&embedded, job, flip(FlipTo::Hold)).await?;
     let told = "SELECT reason LIKE '%as test said%' FROM sluice.job";
-    until(&database, "the hold is told", told, "SELECT reason FROM sluice.job").await?;
+    until(
+        &database,
+        "the hold is told",
+        told,
+        "SELECT reason FROM sluice.job",
+    )
+    .await?;
     walk(&embedded, job, JobState::ContractReady).await?;
     applied(&embedded, job, flip(FlipTo::Back)).await?;
     flag_is(&embedded, job, &write, 10).await?;
