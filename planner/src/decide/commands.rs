@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine::postgres::triggers::Authority;
 use ledger::commands::{Answer, Command, FlipTo, Pending, Tune};
 use ledger::job::{JobState, Stage};
-use ledger::plan::Phase;
+use ledger::plan::{Gate, Phase};
 use ledger::steps::TaskState;
 
 use super::{Effect, Facts, HoldCause, Next, OldSide};
@@ -43,13 +43,11 @@ impl Next<'_> {
     }
 
     fn approve(&mut self, gate: Option<&str>, actor: &str, facts: &Facts) -> Reply {
-        let closed: Vec<&str> = self
+        let stands_at = self
             .plan
             .gates
             .iter()
-            .map(|g| g.name.as_str())
-            .filter(|name| !facts.approvals.contains(*name) && self.may_approve(name).is_ok())
-            .collect();
+            .find(|gate| !facts.approvals.contains(&gate.name) && self.stands_at(gate));
         let wanted = match gate {
             Some(name) if self.plan.gates.iter().any(|g| g.name == name) => {
                 self.may_approve(name)?;
@@ -59,8 +57,8 @@ impl Next<'_> {
                 let known: Vec<&str> = self.plan.gates.iter().map(|g| g.name.as_str()).collect();
                 return Err(format!("the plan has no gate `{name}`; it has: {}", list(&known)));
             }
-            None => match closed.first() {
-                Some(first) => (*first).to_owned(),
+            None => match stands_at {
+                Some(gate) => gate.name.clone(),
                 None => return Err("no gate of this job waits for an approval".to_owned()),
             },
         };
@@ -75,6 +73,17 @@ impl Next<'_> {
             actor: actor.to_owned(),
         });
         Ok(format!("gate `{wanted}` is open, approved by {actor}"))
+    }
+
+    /// The job waits at this gate, or comes to it without anything in between.
+    fn stands_at(&self, gate: &Gate) -> bool {
+        let at = self.machine.resume_to.unwrap_or(self.machine.state);
+        match gate.before {
+            Phase::Expand => at <= JobState::Classified,
+            Phase::Lead => at == JobState::FlippingWrites,
+            Phase::Hide => at == JobState::ContractReady,
+            Phase::Finish | Phase::Drop | Phase::Unhide | Phase::Rollback | Phase::Discard => false,
+        }
     }
 
     /// What cannot be undone is approved by somebody who could look at the flipped job first.

@@ -152,9 +152,9 @@ async fn what_cannot_be_done_now_is_refused_with_what_to_do_instead() -> Outcome
         (Command::Approve { gate: None }, "no gate"),
         (
             Command::Approve {
-                gate: Some("flip".to_owned()),
+                gate: Some("contractt".to_owned()),
             },
-            "no gate `flip`",
+            "no gate `contractt`",
         ),
         (Command::Resume, "not stopped"),
     ] {

@@ -87,8 +87,14 @@ async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
     let (read, write) = (format!("{FLAG}.read"), format!("{FLAG}.write"));
     let flip = |to| Command::Flip { to };
     flag_is(&embedded, job, &read, 10).await?;
-    let waiting = embedded.job(job).await?.reason.unwrap_or_default();
-    assert!(waiting.contains("10 %; 100 % follows at 2"), "{waiting}");
+    let told = "SELECT reason LIKE '%10 \\%; 100 \\% follows at 2%' FROM sluice.job";
+    until(
+        &database,
+        "the next step is told",
+        told,
+        "SELECT reason FROM sluice.job",
+    )
+    .await?;
     applied(&embedded, job, flip(FlipTo::Forward)).await?;
     flag_is(&embedded, job, &read, 100).await?;
     applied(&embedded, job, flip(FlipTo::Back)).await?;
