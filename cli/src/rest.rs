@@ -54,7 +54,9 @@ pub fn rest(job: &Job, plan: &Plan, approved: &[String], until: Option<JobState>
         JobState::RolledBack => Some(Rest::RolledBack),
         JobState::Classified => at_gate(job, plan.gate_before(Phase::Expand), approved),
         JobState::FlippingWrites => at_gate(job, plan.gate_before(Phase::Lead), approved),
-        JobState::ContractReady => at_gate(job, plan.gate_before(Phase::Hide), approved),
+        JobState::ContractReady | JobState::SoftDropped => {
+            at_gate(job, plan.gate_before(Phase::Hide), approved)
+        }
         // The planner ends the stage after it has entered the state, and says so in the reason.
         JobState::Flipped => {
             let stays = plan.last_state == JobState::Flipped && job.reason.is_some() && !is_comparing(job);
@@ -67,7 +69,6 @@ pub fn rest(job: &Job, plan: &Plan, approved: &[String], until: Option<JobState>
         | JobState::Backfilling
         | JobState::Verified
         | JobState::FlippingReads
-        | JobState::SoftDropped
         | JobState::Contracted
         | JobState::Watching
         | JobState::RollingBack => (state == plan.last_state).then_some(Rest::Arrived),
@@ -148,7 +149,9 @@ mod tests {
 
     #[test]
     fn a_job_rests_only_where_somebody_must_say_something_or_it_has_arrived() {
-        let ends = [&[JobState::ContractReady, JobState::Done], &STOPPED[..]].concat();
+        // None of the gates is approved: after a drift that is so in the soft drop too.
+        let waits = [JobState::ContractReady, JobState::SoftDropped, JobState::Done];
+        let ends = [&waits, &STOPPED[..]].concat();
         assert_eq!(resting(&example::plan(), None), ends);
         let stays = [&[JobState::Flipped, JobState::Done], &STOPPED[..]].concat();
         assert_eq!(resting(&example::plan_that_stays(), None), stays);
@@ -175,6 +178,7 @@ mod tests {
         for (state, gate) in [
             (JobState::Classified, "expand"),
             (JobState::ContractReady, "contract"),
+            (JobState::SoftDropped, "contract"),
         ] {
             let resting = rest(&told(state), &plan, &[], None).unwrap();
             assert_eq!(outcome(&resting, Goal::Forward), Outcome::Waiting);

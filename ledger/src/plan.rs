@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::JobState;
 
-pub use cutover::{Contract, Flip, Sides};
+pub use cutover::{Contract, Flip, MIRROR_STAYS, Sides};
 pub use step::{Phase, Risk, RiskLevel, Step, StepMode};
 
 /// Version of the plan document; a reader refuses one that is newer.

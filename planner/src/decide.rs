@@ -102,11 +102,7 @@ impl Next<'_> {
     /// Whether what the job rests on is still there. If not, it is held, or sweeps again.
     fn stands(&mut self, facts: &Facts) -> bool {
         if let Some(why) = &facts.drift {
-            let words = match self.machine.authority {
-                Authority::Old => drift_words(why),
-                Authority::New => drift_words_after_lead(why),
-            };
-            self.hold(HoldCause::Drift, words);
+            self.hold_by_drift(why);
             return false;
         }
         let Some(leaf) = &facts.unchecked else { return true };
@@ -145,6 +141,25 @@ impl Next<'_> {
         self.machine.waiting = None;
         self.machine.resume_to = Some(from);
         self.machine.hold = Some(Hold { cause, why });
+    }
+
+    /// Stops because the tables are not what the plan relies on.
+    fn hold_by_drift(&mut self, why: &str) {
+        let what_helps = match (self.machine.authority, self.machine.old) {
+            (Authority::Old, _) => {
+                "rows may have been missed. `sluice resume` puts our objects back and sweeps again; `sluice rollback` goes back"
+            }
+            (Authority::New, OldSide::InPlace) => {
+                "the flags stay where they are, and nothing is filled from old, because new is the authority. `sluice resume` puts our objects \
+                 back and compares every row; `sluice rollback --accept-loss` goes back without that"
+            }
+            (Authority::New, OldSide::Hidden | OldSide::Dropping) => {
+                "the flags stay where they are. `sluice resume` puts our objects back and begins the soak anew; rows cannot be compared while \
+                 old is hidden, so going back needs `sluice rollback --accept-loss`"
+            }
+        };
+        let words = format!("the tables are no longer what the plan relies on: {why}; {what_helps}");
+        self.hold(HoldCause::Drift, words);
     }
 
     fn audit_state(&mut self, from: JobState) {
@@ -227,18 +242,4 @@ enum StepWait {
     UnderWay(String),
     /// It failed, with the reason.
     Failed(String),
-}
-
-fn drift_words_after_lead(why: &str) -> String {
-    format!(
-        "the tables are no longer what the plan relies on: {why}; the flags stay where they are. New is the authority, so nothing is filled from \
-         old: `sluice resume` puts our objects back and compares every row, `sluice rollback` goes back"
-    )
-}
-
-fn drift_words(why: &str) -> String {
-    format!(
-        "the tables are no longer what the plan relies on: {why}; rows may have been missed. \
-         `sluice resume` puts our objects back and sweeps again; `sluice rollback` goes back"
-    )
 }

@@ -6,7 +6,7 @@
 mod page;
 mod summary;
 
-use ledger::plan::{Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
+use ledger::plan::{MIRROR_STAYS, Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
 
 use crate::spec::keys::written;
 use page::Page;
@@ -104,9 +104,10 @@ fn cut_over(page: &mut Page, plan: &Plan) {
     }
     let Some(contract) = &plan.contract else {
         page.title("then");
-        let rests = "The job rests `flipped` and keeps mirroring until it is rolled back: nothing can be dropped, because some change has no `down` \
-                     or names nothing that it `replaces`.";
-        page.paragraph(2, rests);
+        let rests = format!(
+            "The job rests `flipped` and keeps mirroring until it is rolled back: nothing can be dropped, because {MIRROR_STAYS}."
+        );
+        page.paragraph(2, &rests);
         return;
     };
     steps(

@@ -114,12 +114,31 @@ fn is_root() -> bool {
 fn install(packages: &[&str]) -> anyhow::Result<()> {
     let _policy = Policy::forbid_services()?;
     forbid_clusters()?;
+    end_interrupted()?;
     if apt_install(packages).is_ok() {
         return Ok(());
     }
     // The lists of packages may be missing or old.
     command::run(apt(&["update"]))?;
     apt_install(packages)
+}
+
+/// An installation that was cut off (a machine that went down, a run that was ended) leaves packages unpacked, and every
+/// later one then refuses to begin.
+fn end_interrupted() -> anyhow::Result<()> {
+    let audit = Command::new("dpkg").arg("--audit").output();
+    let interrupted = audit.is_ok_and(|said| !said.stdout.trim_ascii().is_empty());
+    let journal = fs::read_dir("/var/lib/dpkg/updates").is_ok_and(|mut entries| entries.next().is_some());
+    if !interrupted && !journal {
+        return Ok(());
+    }
+    eprintln!("an earlier installation was interrupted; ending it first");
+    let mut configure = Command::new("dpkg");
+    configure
+        .args(["--force-confold", "--force-confdef", "--configure", "-a"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(std::process::Stdio::null());
+    command::run(configure)
 }
 
 fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
@@ -139,6 +158,8 @@ fn apt(args: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command
         .args(args)
+        // Somebody else's installation (a nightly upgrade) is waited for.
+        .args(["-o", "DPkg::Lock::Timeout=300"])
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("UCF_FORCE_CONFFOLD", "1")
         .stdin(std::process::Stdio::null());

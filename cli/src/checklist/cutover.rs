@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::events::Entry;
-use ledger::plan::{Phase, Sides};
+use ledger::plan::{MIRROR_STAYS, Phase, Sides};
 use ledger::{JobState, Plan, Stage};
 use shared::units::format_duration;
 
@@ -133,7 +133,7 @@ pub(super) fn why_nothing_is_dropped(plan: &Plan) -> String {
     if plan.flip.is_none() {
         "nothing is dropped, because nothing is mirrored".to_owned()
     } else {
-        "nothing is dropped, because some change has no `down` or names nothing that it `replaces`".to_owned()
+        format!("nothing is dropped, because {MIRROR_STAYS}")
     }
 }
 

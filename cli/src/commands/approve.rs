@@ -9,7 +9,7 @@ use crate::rest::Goal;
 /// Arguments of `sluice approve`.
 #[derive(clap::Args)]
 pub struct ApproveArgs {
-    /// Which gate, `expand` or `contract`; the one the job waits at if it is left out.
+    /// Which gate, `expand`, `flip` or `contract`; the one the job waits at if it is left out.
     #[arg(long, value_name = "NAME")]
     gate: Option<String>,
     /// Which job, and who approves.

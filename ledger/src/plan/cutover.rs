@@ -21,6 +21,9 @@ pub struct Flip {
     pub counted: Vec<String>,
 }
 
+/// Why a plan has a flip and no contract, for people.
+pub const MIRROR_STAYS: &str = "some change has no `down` or names nothing that it `replaces`";
+
 /// What a flip moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

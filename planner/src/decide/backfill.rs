@@ -69,7 +69,7 @@ impl Next<'_> {
 
     pub(super) fn backfilling(&mut self, facts: &Facts) {
         if let Some(why) = &facts.drift {
-            self.hold(HoldCause::Drift, super::drift_words(why));
+            self.hold_by_drift(why);
             return;
         }
         for (fill, fact) in facts.fills.iter().enumerate().take(self.machine.fills.len()) {
@@ -228,15 +228,7 @@ impl Next<'_> {
                         && verdict.outcome == Outcome::Hold
                         && verdict.rows_mismatched <= facts.closed => {}
                 Some(verdict) => {
-                    let what_helps = match self.machine.authority {
-                        Authority::Old => {
-                            "`sluice repair` writes the rows that were found wrong, `sluice verify` checks again"
-                        }
-                        Authority::New => {
-                            "mend the rows by hand (new is the authority), then `sluice verify` checks again"
-                        }
-                    };
-                    let why = format!("{}; {what_helps}", verdict.why);
+                    let why = format!("{}; {}", verdict.why, self.after_a_failed_check());
                     self.hold(HoldCause::Verification, why);
                     return false;
                 }
@@ -247,6 +239,18 @@ impl Next<'_> {
             }
         }
         true
+    }
+
+    /// What helps once rows were found wrong.
+    pub(super) fn after_a_failed_check(&self) -> &'static str {
+        match self.machine.authority {
+            Authority::Old => {
+                "`sluice repair` writes the rows that were found wrong, `sluice verify` checks again"
+            }
+            Authority::New => {
+                "mend the rows by hand (new is the authority, so nothing is repaired from old), then `sluice verify` checks again"
+            }
+        }
     }
 
     fn await_check(&mut self, fill: usize, fact: &FillFacts, round: u32) {

@@ -81,7 +81,7 @@ impl Next<'_> {
         match gate.before {
             Phase::Expand => at <= JobState::Classified,
             Phase::Lead => at == JobState::FlippingWrites,
-            Phase::Hide => at == JobState::ContractReady,
+            Phase::Hide => matches!(at, JobState::ContractReady | JobState::SoftDropped),
             Phase::Finish | Phase::Drop | Phase::Unhide | Phase::Rollback | Phase::Discard => false,
         }
     }
@@ -127,11 +127,10 @@ impl Next<'_> {
             return Err(format!("the job is {}; it is not stopped", self.machine.state));
         };
         match self.machine.hold.as_ref().map(|h| h.cause) {
-            Some(HoldCause::Verification) => Err(
-                "a failed verification stays failed until somebody looks again: `sluice repair` writes the rows that \
-                 were found wrong, `sluice verify` checks again"
-                    .to_owned(),
-            ),
+            Some(HoldCause::Verification) => Err(format!(
+                "a failed verification stays failed until somebody looks again: {}",
+                self.after_a_failed_check()
+            )),
             Some(HoldCause::Drift) if self.machine.authority == Authority::New => {
                 // The steps of a new round put our functions back; nothing is filled from old.
                 self.machine.round += 1;
@@ -208,11 +207,15 @@ impl Next<'_> {
         let in_doubt =
             self.machine.in_doubt() || self.machine.authority == Authority::New && facts.drift.is_some();
         if in_doubt && !accept_loss {
-            return Err(
+            let first = if self.machine.old == OldSide::InPlace {
+                "have every row compared first (`sluice resume`, or `sluice verify` after a failed check), or say `--accept-loss`"
+            } else {
+                "rows cannot be compared while old is hidden; say `--accept-loss` to go back all the same"
+            };
+            return Err(format!(
                 "the two sides may be out of step (a drift, or a check that failed, while new was the authority), so going back may lose \
-                 writes; `sluice resume` compares every row first, or say `--accept-loss`"
-                    .to_owned(),
-            );
+                 writes; {first}"
+            ));
         }
         let nothing_dropped = self.plan.contract.is_none() && self.machine.state == JobState::Watching;
         match self.machine.state {

@@ -18,9 +18,11 @@ impl Next<'_> {
             self.enter(JobState::ContractReady);
             return;
         }
-        let at_rest = "every read uses the new side, and the triggers keep it right for as long as the job stands: nothing can be dropped, because \
-                       some change has no `down` or names nothing that it `replaces`; `sluice rollback` takes the triggers away";
-        self.machine.waiting = Some(at_rest.to_owned());
+        self.machine.waiting = Some(format!(
+            "every read uses the new side, and the triggers keep it right for as long as the job stands: nothing can be dropped, because {}; \
+             `sluice rollback` takes the triggers away",
+            ledger::plan::MIRROR_STAYS
+        ));
     }
 
     /// Waits for the approval, then hides the old side.
@@ -64,6 +66,10 @@ impl Next<'_> {
         if self.machine.old != OldSide::Dropping {
             // After a drift these put our functions back.
             if !self.driven(Phase::Hide, facts) || !self.stands(facts) {
+                return;
+            }
+            // A drift took the approval away; the drop needs one.
+            if self.waits_at_gate(Phase::Hide, facts) {
                 return;
             }
             let (Some(contract), Some(from)) = (&self.plan.contract, self.machine.soak_from) else {

@@ -3,7 +3,7 @@
 use ledger::job::{JobState, Stage};
 use ledger::plan::Phase;
 
-use super::{Effect, Facts, HoldCause, Next};
+use super::{Effect, Facts, Next};
 
 impl Next<'_> {
     pub(super) fn classified(&mut self, facts: &Facts) {
@@ -24,7 +24,7 @@ impl Next<'_> {
     /// The triggers are committed; the bound is read now, in a new snapshot (PITFALLS 23).
     pub(super) fn dual_writing(&mut self, facts: &Facts) {
         if let Some(why) = &facts.drift {
-            self.hold(HoldCause::Drift, super::drift_words(why));
+            self.hold_by_drift(why);
             return;
         }
         // A job that drifted comes through here again: then both stages were recorded already.

@@ -50,25 +50,17 @@ fn percentage(flip: &Flip, taken: usize) -> u8 {
 impl Next<'_> {
     /// From `verified`: the flip begins, or goes on where a new sweep had interrupted it.
     pub(super) fn begin_flip(&mut self, facts: &Facts) {
-        let Some(flip) = &self.plan.flip else {
+        if self.plan.flip.is_none() {
             return self.nothing_to_flip(facts);
-        };
-        match &self.machine.flip {
-            None => {
-                self.machine.flip = Some(FlipMachine::default());
-                self.effects.push(Effect::StartStage(Stage::Flip));
-                self.enter(JobState::FlippingReads);
-            }
-            Some(taken) => {
-                let reads_are_over = taken.reads == flip.steps.len() && taken.writes > 0;
-                let writes = reads_are_over || self.machine.authority == Authority::New;
-                self.enter(if writes {
-                    JobState::FlippingWrites
-                } else {
-                    JobState::FlippingReads
-                });
-            }
         }
+        if self.machine.flip.is_none() {
+            self.machine.flip = Some(FlipMachine::default());
+            self.effects.push(Effect::StartStage(Stage::Flip));
+        }
+        self.enter(match self.machine.authority {
+            Authority::Old => JobState::FlippingReads,
+            Authority::New => JobState::FlippingWrites,
+        });
     }
 
     /// Nothing is mirrored, so nothing moves and nothing is dropped: the two stages are over at once.
@@ -301,8 +293,6 @@ impl Next<'_> {
         if self.machine.old != OldSide::InPlace {
             return Err("the old side is being hidden; `sluice rollback` brings it back".to_owned());
         }
-        self.flip_in(BACK_IN)?;
-        self.void_approval(facts);
         let flip = self.flip_in(BACK_IN)?;
         let (side, taken) = if flip.writes > 0 {
             (Side::Writes, &mut flip.writes)
@@ -319,6 +309,7 @@ impl Next<'_> {
         flip.hurry = false;
         let flag = side.flag(plan);
         self.turn(flag.clone(), left, actor);
+        self.void_approval(facts);
         // Where new was the authority it stays so: both sides are kept right by what was written last.
         match (self.machine.state, side) {
             (JobState::Flipped | JobState::ContractReady, _) if self.machine.authority == Authority::New => {

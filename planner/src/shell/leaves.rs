@@ -22,7 +22,7 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 
 /// A leaf with rows that is not among `known`, and what it looks like. Asked as the owner: a partition of this hour has no grants
 /// of its own yet.
-pub(super) async fn stranger(
+async fn stranger(
     planner: &TargetPlanner,
     plan: &Plan,
     fill: &Fill,
@@ -88,7 +88,7 @@ pub(super) async fn stranger(
 
 /// What a new leaf looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Looks {
+enum Looks {
     /// Every row is right.
     Right {
         /// How many there are.

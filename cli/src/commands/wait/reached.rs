@@ -1,6 +1,7 @@
 //! Whether a milestone is reached, can still be, or waits for somebody. Pure.
 
 use ledger::jobs::Job;
+use ledger::plan::MIRROR_STAYS;
 use ledger::status::StageRow;
 use ledger::{JobState, Plan, Stage, StageStatus};
 
@@ -76,9 +77,9 @@ fn forward(wanted: JobState, view: &View<'_>) -> Reached {
 fn beyond_the_plan(wanted: JobState, view: &View<'_>) -> Option<Reached> {
     let last = view.plan.last_state;
     let why = if last == JobState::Flipped {
-        " (the triggers have to stay, because some change has no `down` or names nothing that it `replaces`)"
+        format!(" (the triggers have to stay, because {MIRROR_STAYS})")
     } else {
-        ""
+        String::new()
     };
     (wanted > last).then(|| {
         Reached::Never(format!(

@@ -8,7 +8,7 @@ use testbed::database::{Database, Role};
 use testbed::embedded::Embedded;
 
 use crate::stages::cutover::{by_hand, flag_is, start, submit, walk, with_waits};
-use crate::stages::ground::{Outcome, applied, ask, database, refused, tracks};
+use crate::stages::ground::{Outcome, applied, ask, database, refused, tracks, until};
 
 const LOWER: &str = r#"
 name = "lower-email"
@@ -192,14 +192,15 @@ async fn the_triggers_stay_for_instances_that_still_follow_the_old_flags() -> Ou
     // A transaction from before the end of the drain may still write.
     let mut open = database.connect(Role::App).await?;
     engine::sql::execute_script(&mut open, "BEGIN; SELECT 1").await?;
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let state = embedded.job(job).await?;
-    assert_eq!(state.state, JobState::RollingBack);
-    assert!(
-        state.reason.clone().unwrap_or_default().contains("transaction"),
-        "{:?}",
-        state.reason
-    );
+    let waits =
+        "SELECT state = 'rolling-back' AND reason LIKE '%a transaction that began at%' FROM sluice.job";
+    until(
+        &database,
+        "the way back waits for the transaction",
+        waits,
+        "SELECT reason FROM sluice.job",
+    )
+    .await?;
     engine::sql::execute_script(&mut open, "UPDATE track SET seconds = 77 WHERE id = 1; COMMIT").await?;
     embedded.until(job, &[JobState::RolledBack]).await?;
     assert_eq!(

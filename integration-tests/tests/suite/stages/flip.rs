@@ -32,6 +32,7 @@ async fn a_whole_life_under_two_releases_loses_no_write_and_ends_with_the_new_sh
     embedded.until(job, &[JobState::Done]).await?;
     let new = new.stop().await?;
     new.assert_no_errors()?;
+    assert!(new.on_new > 0, "the new release never used the new side");
     new.assert_all_writes_found_in(&mut conn, Shape::New).await?;
     assert_eq!(ask::<String>(&database, COLUMNS).await?, "id note seconds");
     let left = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'track'::regclass";

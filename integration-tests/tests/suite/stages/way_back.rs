@@ -41,6 +41,10 @@ async fn back_from(state: JobState) -> Outcome {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let new = new.stop().await?;
     new.assert_no_errors()?;
+    assert!(
+        new.on_new > 0 || state < JobState::ContractReady,
+        "the new release never used the new side"
+    );
     new.assert_all_writes_found(&mut conn).await?;
     assert_eq!(
         database.schema_dump().await?,

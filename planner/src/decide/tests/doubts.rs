@@ -5,8 +5,8 @@ use ledger::job::JobState;
 
 use super::cutover::{approve, at, flip};
 use super::world::{World, back};
-use crate::decide::OldSide;
 use crate::decide::tests_support::whole_plan;
+use crate::decide::{FlipMachine, OldSide};
 
 #[test]
 fn nothing_rests_on_new_alone_while_a_row_has_no_new_value() {
@@ -113,4 +113,58 @@ fn rows_for_which_the_way_back_is_closed_are_not_taken_for_mismatches() {
     world.say(Command::Verify);
     world.run_until(JobState::Backfilling);
     world.run_until(JobState::ContractReady);
+}
+
+#[test]
+fn a_step_back_that_is_refused_takes_no_approval_away() {
+    let mut world = at(JobState::ContractReady);
+    approve(&mut world);
+    world.machine.flip = Some(FlipMachine::default());
+    assert!(matches!(flip(&mut world, FlipTo::Back), Answer::Refused(_)));
+    assert!(world.facts.approvals.contains("contract"));
+}
+
+#[test]
+fn what_holds_a_job_names_what_helps_under_its_authority() {
+    for (state, helps) in [
+        (JobState::FlippingReads, "sweeps again"),
+        (JobState::ContractReady, "compares every row"),
+        (JobState::SoftDropped, "--accept-loss"),
+    ] {
+        let mut world = at(state);
+        while world.look() {}
+        world.facts.drift = Some("the trigger is disabled".to_owned());
+        world.look();
+        let why = world.machine.reason().unwrap_or_default();
+        assert!(
+            world.machine.state == JobState::Held && why.contains(helps),
+            "{state}: {why}"
+        );
+    }
+}
+
+#[test]
+fn after_a_drift_the_drop_needs_an_approval_of_its_own() {
+    let mut world = at(JobState::SoftDropped);
+    while world.look() {}
+    world.facts.drift = Some("the trigger is disabled".to_owned());
+    world.look();
+    world.facts.drift = None;
+    world.say(Command::Resume);
+    for _ in 0..20 {
+        world.pass(100_000);
+        while world.look() {}
+        world.work();
+    }
+    assert_eq!(
+        (world.machine.state, world.machine.old),
+        (JobState::SoftDropped, OldSide::Hidden)
+    );
+    let waiting = world.machine.waiting.clone().unwrap_or_default();
+    assert!(waiting.contains("gate `contract` waits"), "{waiting}");
+    assert!(matches!(
+        world.say(Command::Approve { gate: None }),
+        Answer::Applied(_)
+    ));
+    world.run_until(JobState::Done);
 }
