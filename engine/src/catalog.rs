@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum EngineKind {
     /// PostgreSQL 12 and later.
     Postgresql,
+    /// SQLite 3.35 and later, as it is compiled into this program.
+    Sqlite,
 }
 
 /// A schema-qualified name, unquoted.
@@ -97,6 +99,9 @@ pub struct Table {
     pub partition_columns: Vec<String>,
     /// The planner's estimate of rows over all leaves; -1 where it was never analyzed.
     pub estimated_rows: i64,
+    /// SQLite: the CREATE TABLE statement as the file has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
 }
 
 impl Table {

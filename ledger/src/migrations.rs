@@ -30,7 +30,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "foundation",
-    sql: include_str!("../migrations/0001_foundation.sql"),
+    sql: include_str!("../migrations/postgresql/0001_foundation.sql"),
 }];
 
 /// Brings the ledger to [`FORMAT`].

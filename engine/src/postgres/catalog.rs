@@ -165,6 +165,7 @@ async fn table(conn: &mut PgConnection, name: &TableName, oid: u32) -> Result<Op
         leaves,
         partition_columns: head.partition_columns,
         estimated_rows: head.estimated_rows,
+        definition: None,
     }))
 }
 

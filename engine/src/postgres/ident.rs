@@ -16,7 +16,7 @@ pub enum IdentError {
     #[error("an empty name cannot be an identifier; give the object a name")]
     Empty,
     /// A NUL character.
-    #[error("the name {name:?} contains a NUL character, which PostgreSQL cannot store; remove it")]
+    #[error("the name {name:?} contains a NUL character, which no database can store; remove it")]
     Nul {
         /// What was given.
         name: String,

@@ -25,7 +25,7 @@ fn named(name: &str) -> TableName {
 /// a refused insert into the quarantine, and a copy of the table here would hide that.
 async fn quarantine(database: &Database<'_>) -> Outcome {
     let owner = database.role(Role::Owner);
-    let migration = include_str!("../../../ledger/migrations/0001_foundation.sql");
+    let migration = include_str!("../../../ledger/migrations/postgresql/0001_foundation.sql");
     let grants = format!(
         "GRANT USAGE, CREATE ON SCHEMA sluice TO {owner}; GRANT INSERT ON sluice.quarantine TO {owner}"
     );

@@ -155,6 +155,7 @@ fn down(
         expression: down.clone(),
         on_error: asked.change.on_down_error,
         has_default: column.default.is_some(),
+        not_null: column.not_null,
     }))
 }
 

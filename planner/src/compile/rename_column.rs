@@ -50,6 +50,7 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RenameColumn
             expression: new,
             on_error: OnDownError::Close,
             has_default: from.default.is_some(),
+            not_null: from.not_null,
         }),
         cannot_raise: true,
     });

@@ -30,6 +30,7 @@ fn seconds(down: Option<&str>) -> Pair {
             expression: expression.into(),
             on_error: OnDownError::Close,
             has_default: false,
+            not_null: false,
         }),
         cannot_raise: false,
     }
@@ -106,6 +107,7 @@ fn what_cannot_raise_needs_no_subtransaction() {
             expression: "\"fax number\"".into(),
             on_error: OnDownError::Close,
             has_default: false,
+            not_null: false,
         }),
         cannot_raise: true,
     };

@@ -43,6 +43,7 @@ fn down(column: &str, column_type: &str, expression: &str) -> Down {
         expression: expression.into(),
         on_error: OnDownError::Close,
         has_default: false,
+        not_null: false,
     }
 }
 

@@ -1,0 +1,4 @@
+//! SQLite: one file, one writer at a time, triggers that cannot assign to NEW.
+
+pub mod expression;
+pub mod ident;
