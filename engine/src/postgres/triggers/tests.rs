@@ -1,6 +1,7 @@
 //! The compiled text; what it does to rows is tested on a server.
 
 use super::*;
+use crate::catalog::TableName;
 
 fn mirror(pairs: Vec<Pair>) -> Mirror {
     Mirror {
