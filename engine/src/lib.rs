@@ -11,6 +11,7 @@
 //! safe); `privileges` and `replica_lag` (may we, and how hard).
 
 pub mod catalog;
+pub mod db;
 pub mod mirror;
 pub mod postgres;
 pub mod sql;
