@@ -30,6 +30,9 @@ use sqlx::{Postgres, Sqlite};
 use crate::catalog::EngineKind;
 use crate::postgres::session::{BEGIN, BEGIN_READ_ONLY};
 
+/// Takes SQLite's write lock at once.
+const BEGIN_IMMEDIATE: &str = "BEGIN IMMEDIATE";
+
 /// Connections of one role to one database.
 #[derive(Clone, Debug)]
 pub enum Pool {
@@ -48,6 +51,7 @@ enum Inner {
     Postgres(PoolConnection<Postgres>),
     PostgresTx(sqlx::Transaction<'static, Postgres>),
     PostgresAlone(Box<PgConnection>),
+    SqliteAlone(Box<SqliteConnection>),
     Sqlite(PoolConnection<Sqlite>),
     SqliteTx(sqlx::Transaction<'static, Sqlite>),
 }
@@ -86,6 +90,17 @@ impl Pool {
         }))
     }
 
+    /// A connection of its own, which no pool gets back: whatever state it is left in, dropping it ends that.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn detached(&self) -> Result<Connection, sqlx::Error> {
+        Ok(Connection(match self {
+            Self::Postgres(pool) => Inner::PostgresAlone(Box::new(pool.acquire().await?.detach())),
+            Self::Sqlite(pool) => Inner::SqliteAlone(Box::new(pool.acquire().await?.detach())),
+        }))
+    }
+
     /// A transaction that may write. On PostgreSQL each of its statements has a snapshot of its own; on SQLite it holds the write
     /// lock from the first moment.
     ///
@@ -94,7 +109,7 @@ impl Pool {
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Ok(Transaction(Connection(match self {
             Self::Postgres(pool) => Inner::PostgresTx(pool.begin_with(BEGIN).await?),
-            Self::Sqlite(pool) => Inner::SqliteTx(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite(pool) => Inner::SqliteTx(pool.begin_with(BEGIN_IMMEDIATE).await?),
         })))
     }
 
@@ -125,6 +140,7 @@ impl Connection {
             Inner::Postgres(conn) => Raw::Postgres(conn),
             Inner::PostgresTx(tx) => Raw::Postgres(tx),
             Inner::PostgresAlone(conn) => Raw::Postgres(conn),
+            Inner::SqliteAlone(conn) => Raw::Sqlite(conn),
             Inner::Sqlite(conn) => Raw::Sqlite(conn),
             Inner::SqliteTx(tx) => Raw::Sqlite(tx),
         }
@@ -135,8 +151,20 @@ impl Connection {
     pub fn engine(&self) -> EngineKind {
         match &self.0 {
             Inner::Postgres(_) | Inner::PostgresTx(_) | Inner::PostgresAlone(_) => EngineKind::Postgresql,
-            Inner::Sqlite(_) | Inner::SqliteTx(_) => EngineKind::Sqlite,
+            Inner::Sqlite(_) | Inner::SqliteTx(_) | Inner::SqliteAlone(_) => EngineKind::Sqlite,
         }
+    }
+
+    /// Begins a transaction that may write, on a connection whose end its holder sees to.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let text = match self.engine() {
+            EngineKind::Postgresql => BEGIN,
+            EngineKind::Sqlite => BEGIN_IMMEDIATE,
+        };
+        self.execute_script(text).await.map(|_| ())
     }
 
     /// Runs text that came from a plan or was built of quoted parts: no binds, several statements as well. Rows affected.
@@ -173,7 +201,7 @@ impl Transaction {
         match self.0.0 {
             Inner::PostgresTx(tx) => tx.commit().await,
             Inner::SqliteTx(tx) => tx.commit().await,
-            Inner::Postgres(_) | Inner::PostgresAlone(_) | Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(_) | Inner::PostgresAlone(_) | Inner::Sqlite(_) | Inner::SqliteAlone(_) => Ok(()),
         }
     }
 
@@ -185,7 +213,7 @@ impl Transaction {
         match self.0.0 {
             Inner::PostgresTx(tx) => tx.rollback().await,
             Inner::SqliteTx(tx) => tx.rollback().await,
-            Inner::Postgres(_) | Inner::PostgresAlone(_) | Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(_) | Inner::PostgresAlone(_) | Inner::Sqlite(_) | Inner::SqliteAlone(_) => Ok(()),
         }
     }
 }

@@ -12,7 +12,9 @@
 
 pub mod catalog;
 pub mod db;
+pub mod error;
 pub mod mirror;
 pub mod postgres;
+pub mod relation;
 pub mod sql;
 pub mod sqlite;
