@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::job::JobState;
 
 pub use cutover::{Contract, Flip, MIRROR_STAYS, Sides};
-pub use step::{Phase, Risk, RiskLevel, Step, StepMode};
+pub use step::{Phase, RefuseIf, Risk, RiskLevel, Step, StepMode};
 
 /// Version of the plan document; a reader refuses one that is newer.
 pub const FORMAT: u32 = 1;
@@ -79,7 +79,7 @@ pub struct PlannedTable {
 pub struct ReliedColumn {
     /// Column.
     pub name: String,
-    /// `format_type` of it.
+    /// `format_type` of it; on SQLite as it is declared.
     pub type_name: String,
     /// It exists only once `expand` is done.
     pub added: bool,
@@ -103,8 +103,12 @@ pub struct Fill {
     pub wrong: String,
     /// Boolean SQL over one row: neither side follows from the other, in either direction. What is wrong once new is the authority.
     pub unrelated: String,
-    /// Key columns for reports, as a `jsonb` expression over one row.
+    /// Key columns for reports, as a `jsonb` expression over one row; on SQLite the text of a JSON object.
     pub key: String,
+    /// Quoted column that ranges of rows are cut by, an integer that is unique and never changes: SQLite's row id under the name
+    /// that this table does not hide. None: blocks of the table's file (PostgreSQL's `ctid`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
     /// Per column what is found and what is expected, for mismatch reports.
     pub columns: Vec<FilledColumn>,
 }
