@@ -15,7 +15,7 @@ mod query;
 mod row;
 mod value;
 
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, connect, connect_alone};
 pub use query::{Done, On, Query, Scalar, query, scalar};
 pub use row::{At, Column, Row};
 pub use value::Value;
@@ -25,7 +25,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Connection as _, Postgres, Sqlite};
 
 use crate::catalog::EngineKind;
 use crate::postgres::session::{BEGIN, BEGIN_READ_ONLY};
@@ -155,6 +155,18 @@ impl Connection {
         }
     }
 
+    /// Closes it, if it belongs to nobody else.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn close(self) -> Result<(), sqlx::Error> {
+        match self.0 {
+            Inner::PostgresAlone(conn) => conn.close().await,
+            Inner::SqliteAlone(conn) => conn.close().await,
+            Inner::Postgres(_) | Inner::PostgresTx(_) | Inner::Sqlite(_) | Inner::SqliteTx(_) => Ok(()),
+        }
+    }
+
     /// Begins a transaction that may write, on a connection whose end its holder sees to.
     ///
     /// # Errors
@@ -183,6 +195,12 @@ impl Connection {
 impl From<PgConnection> for Connection {
     fn from(conn: PgConnection) -> Self {
         Self(Inner::PostgresAlone(Box::new(conn)))
+    }
+}
+
+impl From<SqliteConnection> for Connection {
+    fn from(conn: SqliteConnection) -> Self {
+        Self(Inner::SqliteAlone(Box::new(conn)))
     }
 }
 

@@ -10,3 +10,4 @@ pub mod ranges;
 pub mod session;
 pub mod text;
 pub mod tokens;
+pub mod triggers;

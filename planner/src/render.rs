@@ -287,7 +287,9 @@ fn budget(page: &mut Page, plan: &Plan) {
             "nothing is written while a replica is more than {} behind",
             written(budget.max_replica_lag)
         ),
-        EngineKind::Sqlite => "the file has one writer, so the application waits for a batch that runs".to_owned(),
+        EngineKind::Sqlite => {
+            "the file has one writer, so the application waits for a batch that runs".to_owned()
+        }
     };
     page.title("budget");
     page.paragraph(2, &format!("{batches}; {beside}"));

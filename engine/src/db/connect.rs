@@ -1,8 +1,11 @@
 //! From a URL to a pool: its scheme says which engine it is.
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::SqliteConnection;
 
-use super::Pool;
+use super::{Connection, Pool};
 use crate::postgres::error::Class;
 use crate::postgres::session::{self, SessionOptions};
 use crate::sqlite;
@@ -40,4 +43,20 @@ pub async fn connect(url: &SecretString, options: &SessionOptions) -> Result<Poo
         return Ok(Pool::Sqlite(pool));
     }
     Ok(Pool::Postgres(session::connect_pool(url, options).await?))
+}
+
+/// One connection outside any pool, as an application makes it.
+///
+/// # Errors
+/// What the driver says.
+pub async fn connect_alone(url: &str, application_name: &str) -> Result<Connection, sqlx::Error> {
+    if sqlite::session::is_url(url) {
+        let path =
+            sqlite::session::path_of(url).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+        let conn = SqliteConnection::connect_with(&sqlite::session::options(&path)).await?;
+        return Ok(conn.into());
+    }
+    let options: PgConnectOptions = url.parse()?;
+    let conn = PgConnection::connect_with(&options.application_name(application_name)).await?;
+    Ok(conn.into())
 }

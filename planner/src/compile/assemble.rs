@@ -19,9 +19,7 @@ use engine::mirror::{self, Hidden, Mirror, MirrorSql};
 use engine::postgres::ident::IdentError;
 use engine::postgres::triggers;
 use ledger::job::JobState;
-use ledger::plan::{
-    Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn,
-};
+use ledger::plan::{Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn};
 
 use std::time::Duration;
 

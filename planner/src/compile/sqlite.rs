@@ -80,14 +80,27 @@ pub(super) fn mirror(table: &TableDraft<'_>, mirror: &Mirror) -> Result<MirrorSq
 
 /// The quoted name under which the row's number can be read: `rowid`, unless a column has that name.
 pub(super) fn row(table: &TableDraft<'_>) -> Result<String, engine::sqlite::ident::IdentError> {
-    let is_without = table.shape.as_ref().is_some_and(|shape| shape.options.without_rowid);
+    let is_without = table
+        .shape
+        .as_ref()
+        .is_some_and(|shape| shape.options.without_rowid);
     if let ([only], true) = (table.table.primary_key(), is_without) {
         return quote(only);
     }
-    let is_free = |name: &&str| !table.table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    let is_free = |name: &&str| {
+        !table
+            .table
+            .columns
+            .iter()
+            .any(|c| c.name.eq_ignore_ascii_case(name))
+    };
     // With all three taken the row's number cannot be read at all; such a table is refused.
     // Not quoted: where a quoted name means nothing, SQLite reads it as a string.
-    Ok(["rowid", "_rowid_", "oid"].into_iter().find(is_free).unwrap_or("rowid").to_owned())
+    Ok(["rowid", "_rowid_", "oid"]
+        .into_iter()
+        .find(is_free)
+        .unwrap_or("rowid")
+        .to_owned())
 }
 
 #[cfg(test)]

@@ -140,8 +140,9 @@ fn hides_the_row(draft: &mut Draft<'_>, index: usize) {
     };
     let new = change.new_column().unwrap_or_default().to_owned();
     if NAMES.iter().any(|name| name.eq_ignore_ascii_case(&new)) {
-        let message =
-            format!("`{new}` is a name of the row's own number on SQLite; a column of that name would hide it; choose another name");
+        let message = format!(
+            "`{new}` is a name of the row's own number on SQLite; a column of that name would hide it; choose another name"
+        );
         draft.fault(index, key, Code::Value, message);
     }
 }
@@ -192,7 +193,10 @@ pub(super) fn readers(table: &Table, column: &str) -> Vec<String> {
             ));
         }
     }
-    if let Some(key) = table.constraints.iter().find(|c| c.kind == ConstraintKind::PrimaryKey)
+    if let Some(key) = table
+        .constraints
+        .iter()
+        .find(|c| c.kind == ConstraintKind::PrimaryKey)
         && key.columns.iter().any(|c| is_same(Sqlite, c, column))
     {
         why.push("it is part of the primary key, which names rows while the job runs".to_owned());

@@ -79,7 +79,9 @@ fn refused(draft: &mut Draft<'_>, index: usize, at: usize, from: &Column) {
     let table = draft.tables[at].table;
     let mut why = Vec::new();
     if from.generated {
-        why.push("it is generated; add a column with its expression as `up` instead (`add_column`)".to_owned());
+        why.push(
+            "it is generated; add a column with its expression as `up` instead (`add_column`)".to_owned(),
+        );
     }
     if refuse::has_default(from) {
         why.push(
@@ -110,7 +112,10 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
         );
         draft.notice("SL-INDEX-LATER", message);
     }
-    let checks = table.constraints.iter().filter(|c| c.kind == ConstraintKind::Check && named(&c.columns));
+    let checks = table
+        .constraints
+        .iter()
+        .filter(|c| c.kind == ConstraintKind::Check && named(&c.columns));
     let checks: Vec<String> = checks.map(|c| format!("`{}`", c.definition)).collect();
     if !checks.is_empty() {
         let message = format!(

@@ -49,7 +49,10 @@ fn lead(tables: &Mirrored<'_, '_>, steps: &mut Steps) {
         table: tables.first().map(|(t, _)| &t.table.name),
         what: Generated::Sqlite(Sqlite::Triggers),
         title: format!("the new side of {} becomes the authority", shown.join(", ")),
-        statements: tables.iter().flat_map(|(_, m)| m.lead.statements.clone()).collect(),
+        statements: tables
+            .iter()
+            .flat_map(|(_, m)| m.lead.statements.clone())
+            .collect(),
         done: Some(done::all(&questions)),
     });
     step.holds_until = Some(Phase::Hide);
@@ -93,7 +96,11 @@ fn unknown(draft: &Draft<'_>, table: &TableDraft<'_>) -> Vec<RefuseIf> {
     known.extend(table.new_columns().into_iter().map(str::to_owned));
     known.extend(table.replaced.iter().map(|r| r.hidden.clone()));
     let at = draft.tables.iter().position(|t| t.table.name == table.table.name);
-    known.extend(at.into_iter().flat_map(|at| added_to(draft, at)).map(|(column, _)| column.to_owned()));
+    known.extend(
+        at.into_iter()
+            .flat_map(|at| added_to(draft, at))
+            .map(|(column, _)| column.to_owned()),
+    );
     vec![rebuild::refuse_unknown(table, &draft.tag, &known)]
 }
 
@@ -114,14 +121,23 @@ fn drop_old(
     let (what, title) = if let Some(form) = &shape.last {
         statements.extend(rebuild::statements(table, form, shape.options, &shape.copy)?);
         let new: Vec<&str> = added_to(draft, at).map(|(column, _)| column).collect();
-        let title = format!("rebuild {} without {}, {} in its place", table.shown, columns(table), new.join(", "));
+        let title = format!(
+            "rebuild {} without {}, {} in its place",
+            table.shown,
+            columns(table),
+            new.join(", ")
+        );
         (Sqlite::Rebuild, title)
     } else {
         for index in &shape.dropped_indexes {
             statements.push(format!("DROP INDEX IF EXISTS {}", quote_any(index)));
         }
         for replaced in &table.replaced {
-            statements.push(format!("ALTER TABLE {} DROP COLUMN {}", table.quoted, quote(&replaced.hidden)?));
+            statements.push(format!(
+                "ALTER TABLE {} DROP COLUMN {}",
+                table.quoted,
+                quote(&replaced.hidden)?
+            ));
         }
         (Sqlite::DropColumn, format!("drop {}", columns(table)))
     };
@@ -174,7 +190,10 @@ pub(in crate::compile::assemble) fn reasons(tables: &Mirrored<'_, '_>) -> Vec<St
 /// Indexes and constraints of a column that another one replaces; a renamed one keeps its own.
 fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
     let is_replaced = |columns: &[String]| {
-        let replaced = table.replaced.iter().filter(|r| !Shape::is_renamed(table, &r.column));
+        let replaced = table
+            .replaced
+            .iter()
+            .filter(|r| !Shape::is_renamed(table, &r.column));
         let mut replaced = replaced.map(|r| r.column.as_str());
         replaced.any(|old| columns.iter().any(|c| is_same(EngineKind::Sqlite, c, old)))
     };

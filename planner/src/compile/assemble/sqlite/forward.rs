@@ -94,8 +94,11 @@ fn loosen(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resul
     let Some(shape) = &table.shape else { return Ok(()) };
     let name = &table.table.name;
     let mut statements = rebuild::statements(table, form, shape.options, &shape.copy)?;
-    let mut questions: Vec<String> =
-        shape.loosened.iter().map(|column| done::is_nullable(&name.name, column)).collect();
+    let mut questions: Vec<String> = shape
+        .loosened
+        .iter()
+        .map(|column| done::is_nullable(&name.name, column))
+        .collect();
     let mut new = Vec::new();
     for (column, added) in added_to(draft, at) {
         statements.extend(added.iter().cloned());
