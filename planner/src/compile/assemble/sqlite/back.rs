@@ -39,15 +39,18 @@ pub(super) fn rollback(
 /// Before the mirror goes, which refused a NULL in the place of the column's own NOT NULL.
 fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(), IdentError> {
     let mut columns = Vec::new();
-    let mut body = Vec::new();
+    let (mut inserted, mut updated) = (Vec::new(), Vec::new());
     for column in &shape.loosened {
         let quoted = quote(column)?;
         let message = literal(&format!("NOT NULL constraint failed: {}.{column}", table.table.name.name));
-        body.push(format!("SELECT RAISE(ABORT, {message}) WHERE NEW.{quoted} IS NULL;"));
+        let raise = format!("SELECT RAISE(ABORT, {message}) WHERE NEW.{quoted} IS NULL");
+        // A row whose way back was closed has none, and an UPDATE of it that leaves it so is not to blame.
+        updated.push(format!("{raise} AND OLD.{quoted} IS NOT NULL;"));
+        inserted.push(format!("{raise};"));
         columns.push(quoted);
     }
     let [on_insert, on_update] = &shape.guards;
-    let trigger = |name: &str, event: &str| -> Result<String, IdentError> {
+    let trigger = |name: &str, event: &str, body: &[String]| -> Result<String, IdentError> {
         Ok(format!(
             "CREATE TRIGGER IF NOT EXISTS {} BEFORE {event} ON {} BEGIN {} END",
             quote(name)?,
@@ -61,8 +64,8 @@ fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(),
         what: Generated::Sqlite(Sqlite::Triggers),
         title: format!("refuse NULLs in {} by triggers, until its own NOT NULL is back", of(table, shape)),
         statements: vec![
-            trigger(on_insert, "INSERT")?,
-            trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")))?,
+            trigger(on_insert, "INSERT", &inserted)?,
+            trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")), &updated)?,
         ],
         done: Some(done::all(&[done::has_trigger(on_insert), done::has_trigger(on_update)])),
     });
@@ -128,7 +131,27 @@ fn restore(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resu
     known.extend(new.iter().map(|column| (*column).to_owned()));
     step.refuse_if = new.iter().filter_map(|column| only_copies(table, column)).collect();
     step.refuse_if.push(rebuild::refuse_unknown(table, &draft.tag, &known));
+    for column in &shape.loosened {
+        step.refuse_if.push(without_old(table, column)?);
+    }
     Ok(())
+}
+
+/// Rows whose way back was closed have their only value in the new column, and the old one would refuse them.
+fn without_old(table: &TableDraft<'_>, column: &str) -> Result<RefuseIf, IdentError> {
+    Ok(RefuseIf {
+        query: format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE {}.{} IS NULL)",
+            table.quoted,
+            table.quoted,
+            quote(column)?
+        ),
+        message: format!(
+            "nothing was dropped: {} has rows without `{column}`, whose way back was closed (`sluice quarantine` names them); give each a value \
+             in `{column}` first, because the new column holds the only one",
+            table.shown
+        ),
+    })
 }
 
 /// Refuses the drop of a new column while an old one that it came from is gone: what the new one holds may then be all there is.
