@@ -10,6 +10,7 @@
 
 mod resolve;
 
+pub(crate) use resolve::nearest;
 pub use resolve::{ResolveError, resolve};
 
 use serde::de::DeserializeOwned;

@@ -51,7 +51,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Query { source, .. } => classify(source),
+            // The enum serves both engines; only the code of the error tells which one it came from.
+            Self::Query { source, .. } => crate::sqlite::error::classify(source),
             Self::Blind { .. } => Class::Permission,
             Self::Shape { .. } | Self::Ident(_) => Class::Permanent,
         }

@@ -144,6 +144,24 @@ impl<'a> Definition<'a> {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
     }
 
+    /// The columns of the primary key in order; empty without one.
+    #[must_use]
+    pub fn primary_key(&self) -> Vec<String> {
+        let own = self
+            .columns
+            .iter()
+            .find(|c| c.clause(ClauseKind::PrimaryKey).is_some());
+        let of_table = self
+            .constraints
+            .iter()
+            .find(|c| c.kind == ConstraintKind::PrimaryKey);
+        match (own, of_table) {
+            (Some(column), _) => vec![column.name.clone()],
+            (None, Some(constraint)) => constraint.columns.clone(),
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// The columns that an expression reads, as the table spells them, in the table's order. Its tokens are a range of [`Definition::tokens`].
     #[must_use]
     pub fn columns_in(&self, expression: &Range<usize>) -> Vec<String> {

@@ -28,27 +28,33 @@ pub fn row_column(table: &Table) -> Option<String> {
     if table.kind != TableKind::Ordinary {
         return None;
     }
-    let definition = Definition::parse(table.definition.as_deref()?).ok()?;
+    row_column_of(&Definition::parse(table.definition.as_deref()?).ok()?)
+}
+
+/// Like [`row_column`], from the table's text.
+#[must_use]
+pub fn row_column_of(definition: &Definition<'_>) -> Option<String> {
     if definition.without_rowid {
-        return integer_key(table);
+        return integer_key(definition);
     }
-    let hidden = |alias: &str| table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(alias));
     // Unquoted: where a quoted name means nothing, SQLite reads it as a string.
     ["rowid", "_rowid_", "oid"]
         .into_iter()
-        .find(|alias| !hidden(alias))
+        .find(|alias| definition.column(alias).is_none())
         .map(str::to_owned)
 }
 
-fn integer_key(table: &Table) -> Option<String> {
-    let [key] = table.primary_key() else {
+fn integer_key(definition: &Definition<'_>) -> Option<String> {
+    let key = definition.primary_key();
+    let [key] = key.as_slice() else {
         return None;
     };
-    let type_name = &table.column(key)?.type_name;
+    let column = definition.column(key)?;
+    let type_name = &definition.text[column.type_span.clone()];
     let is_integer = ["INTEGER", "INT"]
         .iter()
         .any(|t| type_name.eq_ignore_ascii_case(t));
-    is_integer.then(|| ident::quote(key).ok()).flatten()
+    is_integer.then(|| ident::quote(&column.name).ok()).flatten()
 }
 
 /// How many positions there are: one more than the highest in use; 0 if the table is empty.

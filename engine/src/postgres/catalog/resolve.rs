@@ -198,7 +198,7 @@ async fn not_found(
 
 /// The three candidates (as `schema.table`, quoted where needed) nearest to `wanted`, none that differs in more than a
 /// third of its letters. A right table in a wrong schema is near.
-fn nearest(wanted: &str, candidates: &[String]) -> Vec<String> {
+pub(crate) fn nearest(wanted: &str, candidates: &[String]) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let length = last(&wanted).chars().count();

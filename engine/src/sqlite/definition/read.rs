@@ -1,6 +1,10 @@
 //! Reads a CREATE TABLE statement, clause by clause, in the order of SQLite's grammar.
 
+mod cursor;
+
 use std::ops::Range;
+
+use cursor::Reader;
 
 use super::{Clause, ClauseKind, ColumnDefinition, Definition, Error, Reference, TableConstraint, span_of};
 use crate::catalog::ConstraintKind;
@@ -86,12 +90,6 @@ impl Found {
 pub(super) fn list_items(tokens: &[Token<'_>], list: &Range<usize>) -> Vec<usize> {
     let first = |i: &usize| *i == list.start || tokens[*i - 1].is_symbol(",");
     list.clone().filter(first).collect()
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    tokens: Vec<Token<'a>>,
-    at: usize,
 }
 
 impl Reader<'_> {
@@ -343,82 +341,5 @@ impl Reader<'_> {
         }
         self.skip()?;
         Ok(start..self.at - 1)
-    }
-
-    /// One token, or a whole group in brackets.
-    fn skip(&mut self) -> Result<(), Error> {
-        let mut depth = 0_usize;
-        loop {
-            let Some(token) = self.tokens.get(self.at) else {
-                return Err(self.unexpected());
-            };
-            if token.is_symbol("(") {
-                depth += 1;
-            } else if token.is_symbol(")") {
-                depth = depth.checked_sub(1).ok_or_else(|| self.unexpected())?;
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    fn name(&mut self) -> Result<String, Error> {
-        match self.tokens.get(self.at).and_then(Token::name) {
-            Some(name) => {
-                self.at += 1;
-                Ok(name)
-            }
-            None => Err(self.unexpected()),
-        }
-    }
-
-    fn word(&mut self, word: &str) -> Result<(), Error> {
-        if self.eat_word(word) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
-    }
-
-    fn symbol(&mut self, symbol: &str) -> Result<(), Error> {
-        if self.eat_symbol(symbol) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
-    }
-
-    fn eat_word(&mut self, word: &str) -> bool {
-        let there = self.peek_word(word);
-        self.at += usize::from(there);
-        there
-    }
-
-    fn eat_symbol(&mut self, symbol: &str) -> bool {
-        let there = self.peek_symbol(symbol);
-        self.at += usize::from(there);
-        there
-    }
-
-    fn peek_word(&self, word: &str) -> bool {
-        self.peek_any(&[word])
-    }
-
-    fn peek_any(&self, words: &[&str]) -> bool {
-        self.tokens.get(self.at).is_some_and(|t| t.is_any_word(words))
-    }
-
-    fn peek_symbol(&self, symbol: &str) -> bool {
-        self.tokens.get(self.at).is_some_and(|t| t.is_symbol(symbol))
-    }
-
-    fn unexpected(&self) -> Error {
-        let token = self.tokens.get(self.at);
-        Error::Unexpected {
-            found: token.map_or("the end", |t| t.text).to_owned(),
-            at: tokens::character(self.text, token.map_or(self.text.len(), |t| t.start)),
-        }
     }
 }

@@ -93,3 +93,33 @@ async fn a_key_that_is_no_number_is_refused_rather_than_missed() {
             .unwrap();
     }
 }
+
+#[test]
+fn rows_are_found_by_a_name_that_no_column_hides() {
+    for (text, expected) in [
+        ("CREATE TABLE t(a)", Some("rowid")),
+        ("CREATE TABLE t(RowId, a)", Some("_rowid_")),
+        ("CREATE TABLE t(rowid, _rowid_, a)", Some("oid")),
+        ("CREATE TABLE t(rowid, _rowid_, \"oid\")", None),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY)", Some("rowid")),
+        (
+            "CREATE TABLE t(\"the id\" Integer PRIMARY KEY, a) WITHOUT ROWID",
+            Some("\"the id\""),
+        ),
+        (
+            "CREATE TABLE t(a, id INT, PRIMARY KEY (ID)) STRICT, WITHOUT ROWID",
+            Some("\"id\""),
+        ),
+        ("CREATE TABLE t(id TEXT PRIMARY KEY) WITHOUT ROWID", None),
+        (
+            "CREATE TABLE t(a INT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID",
+            None,
+        ),
+    ] {
+        assert_eq!(
+            row_column_of(&Definition::parse(text).unwrap()).as_deref(),
+            expected,
+            "{text}"
+        );
+    }
+}
