@@ -81,7 +81,7 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         tag: draft.tag.clone(),
         spec: draft.spec.canonical(),
         search_path: draft.catalog.search_path.clone(),
-        tables: draft.tables.iter().map(planned).collect(),
+        tables: draft.tables.iter().map(|table| planned(draft.engine(), table)).collect(),
         steps: steps.all,
         fills: fills
             .map(|(id, table)| fill::fill(draft.engine(), id, table))
@@ -151,7 +151,12 @@ fn last_state(flip: Option<&Flip>, contract: Option<&Contract>) -> JobState {
     }
 }
 
-fn planned(table: &TableDraft<'_>) -> PlannedTable {
+fn planned(engine: EngineKind, table: &TableDraft<'_>) -> PlannedTable {
+    let triggers = match engine {
+        EngineKind::Postgresql => vec![table.trigger.clone()],
+        EngineKind::Sqlite => crate::compile::sqlite::triggers_of(&table.trigger),
+    };
+
     PlannedTable {
         name: table.table.name.clone(),
         key: table.table.primary_key().to_vec(),
@@ -159,7 +164,7 @@ fn planned(table: &TableDraft<'_>) -> PlannedTable {
         triggers: if table.trigger.is_empty() {
             Vec::new()
         } else {
-            vec![table.trigger.clone()]
+            triggers
         },
     }
 }

@@ -48,17 +48,15 @@ pub(super) fn column<'a>(engine: EngineKind, table: &'a Table, name: &str) -> Op
 pub(super) fn words(engine: EngineKind, text: &str) -> Vec<String> {
     match engine {
         EngineKind::Postgresql => significant(text).iter().filter_map(|t| t.name()).collect(),
-        EngineKind::Sqlite => super::sqlite::words(text),
+        EngineKind::Sqlite => super::sqlite::words::all(text),
     }
 }
 
 /// Why a text is not one expression, in words for its author.
 pub(super) fn one_expression(engine: EngineKind, text: &str) -> Result<(), String> {
     match engine {
-        EngineKind::Postgresql => {
-            postgres::expression::one_expression(text).map_err(|fault| fault.to_string())
-        }
-        EngineKind::Sqlite => sqlite::expression::one_expression(text).map_err(|fault| fault.to_string()),
+        EngineKind::Postgresql => postgres::expression::one_expression(text).map_err(|fault| fault.to_string()),
+        EngineKind::Sqlite => super::sqlite::words::one_expression(text),
     }
 }
 
@@ -66,6 +64,6 @@ pub(super) fn one_expression(engine: EngineKind, text: &str) -> Result<(), Strin
 pub(super) fn spelled(engine: EngineKind, text: &str) -> Result<String, String> {
     match engine {
         EngineKind::Postgresql => types::spelled(text).map_err(|error| error.to_string()),
-        EngineKind::Sqlite => sqlite::expression::canonical_type(text).map_err(|fault| fault.to_string()),
+        EngineKind::Sqlite => super::sqlite::words::type_name(text),
     }
 }

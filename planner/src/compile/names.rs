@@ -24,7 +24,7 @@ pub(crate) fn parts(text: &str) -> Option<(Option<String>, String)> {
 pub(crate) fn table_of<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Table, String> {
     let parts = match catalog.engine {
         EngineKind::Postgresql => parts(text),
-        EngineKind::Sqlite => sqlite::parts(text),
+        EngineKind::Sqlite => sqlite::words::parts(text),
     };
     let Some((schema, name)) = parts else {
         return Err(format!(

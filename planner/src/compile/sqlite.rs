@@ -17,10 +17,10 @@ mod refuse;
 mod rename_column;
 mod shape;
 mod text;
+pub(super) mod words;
 
 use engine::mirror::{self, Mirror, MirrorSql};
-use engine::sqlite::ident::quote;
-use engine::sqlite::tokens::{Token, TokenKind, tokens};
+use engine::sqlite::ranges;
 use engine::sqlite::triggers;
 
 use super::add_column;
@@ -55,67 +55,18 @@ pub(super) fn compile(draft: &mut Draft<'_>) {
     notices::add(draft);
 }
 
-/// What could be names in an author's SQL, as they are written; nothing of a text that is no SQL, which is refused elsewhere.
-pub(super) fn words(text: &str) -> Vec<String> {
-    let tokens = tokens(text).unwrap_or_default();
-    let names = tokens.iter().filter(|t| t.kind != TokenKind::Text);
-    names.filter_map(|token| token.name()).collect()
-}
-
-/// `track`, `main.track`, `[Odd Name]`; None if it is not a name.
-pub(super) fn parts(text: &str) -> Option<(Option<String>, String)> {
-    let words = tokens(text).ok()?;
-    let name = |token: &Token<'_>| token.name().filter(|_| token.kind != TokenKind::Text);
-    match words.as_slice() {
-        [table] => Some((None, name(table)?)),
-        [schema, dot, table] if dot.is_symbol(".") => Some((Some(name(schema)?), name(table)?)),
-        _ => None,
-    }
-}
-
 /// The mirror's triggers.
 pub(super) fn mirror(table: &TableDraft<'_>, mirror: &Mirror) -> Result<MirrorSql, mirror::Error> {
-    triggers::compile(mirror, &row(table)?)
+    triggers::compile(mirror, &row(table))
 }
 
-/// The quoted name under which the row's number can be read: `rowid`, unless a column has that name.
-pub(super) fn row(table: &TableDraft<'_>) -> Result<String, engine::sqlite::ident::IdentError> {
-    let is_without = table
-        .shape
-        .as_ref()
-        .is_some_and(|shape| shape.options.without_rowid);
-    if let ([only], true) = (table.table.primary_key(), is_without) {
-        return quote(only);
-    }
-    let is_free = |name: &&str| {
-        !table
-            .table
-            .columns
-            .iter()
-            .any(|c| c.name.eq_ignore_ascii_case(name))
-    };
-    // With all three taken the row's number cannot be read at all; such a table is refused.
-    // Not quoted: where a quoted name means nothing, SQLite reads it as a string.
-    Ok(["rowid", "_rowid_", "oid"]
-        .into_iter()
-        .find(is_free)
-        .unwrap_or("rowid")
-        .to_owned())
+/// The names of a mirror's triggers: one for INSERT, one for UPDATE.
+pub(super) fn triggers_of(mirror: &str) -> Vec<String> {
+    ["i", "u"].map(|event| format!("{mirror}_{event}")).to_vec()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_s_name_is_read_as_sqlite_reads_it() {
-        let check = |text: &str, expected: Option<(Option<&str>, &str)>| {
-            let expected = expected.map(|(schema, name)| (schema.map(str::to_owned), name.to_owned()));
-            assert_eq!(parts(text), expected, "{text}");
-        };
-        check("Track", Some((None, "Track")));
-        check("main.[Odd Name]", Some((Some("main"), "Odd Name")));
-        check("a.b.c", None);
-        check("'a'", None);
-    }
+/// The column by which rows have positions, as SQL.
+pub(super) fn row(table: &TableDraft<'_>) -> String {
+    // A table without one was refused.
+    ranges::row_column(table.table).unwrap_or_else(|| "rowid".to_owned())
 }

@@ -24,7 +24,7 @@ pub(in crate::compile) fn statements(
     let (name, quoted_copy) = (&table.table.name.name, quote(copy)?);
     let mut columns: Vec<String> = form.columns.iter().map(|c| quote(c)).collect::<Result<_, _>>()?;
     if form.copies_row {
-        columns.insert(0, super::row(table)?);
+        columns.insert(0, super::row(table));
     }
     let columns = columns.join(", ");
     let mut statements = vec![

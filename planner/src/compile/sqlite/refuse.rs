@@ -6,6 +6,8 @@
 
 use engine::catalog::{Column, ConstraintKind, Dependent, Table, TableKind};
 
+use engine::sqlite::ranges;
+
 use super::shape;
 use crate::compile::dialect::is_same;
 use crate::compile::draft::Draft;
@@ -64,6 +66,14 @@ fn kind(draft: &mut Draft<'_>, at: usize, table: &Table) -> bool {
 /// The ledger lives in the same file.
 fn ours(draft: &mut Draft<'_>, at: usize, table: &Table) -> bool {
     let folded = table.name.name.to_ascii_lowercase();
+    if matches!(folded.as_str(), "old" | "new") {
+        let message = format!(
+            "`{}` means the row before or after a write in every trigger, so no trigger could write a table of that name; rename it first",
+            table.name.name
+        );
+        fault(draft, at, Code::Unsuitable, message);
+        return false;
+    }
     if !folded.starts_with("sluice_") {
         return true;
     }
@@ -98,22 +108,17 @@ fn options(draft: &mut Draft<'_>, at: usize, table: &Table) {
         );
         fault(draft, at, Code::Unsuitable, message);
     }
-    if options.without_rowid && !has_integer_key(table) {
+    if ranges::row_column(table).is_none() {
+        let why = if options.without_rowid {
+            "is WITHOUT ROWID and its primary key is not one INTEGER column"
+        } else {
+            "has columns of all the names by which the row's number can be read (rowid, oid, _rowid_)"
+        };
         let message = format!(
-            "{shown} is WITHOUT ROWID and its primary key is not one INTEGER column: there is no number by which its rows could be taken in \
-             ranges; rebuild it with row ids first"
+            "{shown} {why}: there is no number by which its rows could be taken in ranges; rebuild it with one first"
         );
         fault(draft, at, Code::Unsuitable, message);
     }
-}
-
-fn has_integer_key(table: &Table) -> bool {
-    let [only] = table.primary_key() else {
-        return false;
-    };
-    table
-        .column(only)
-        .is_some_and(|column| column.type_name.eq_ignore_ascii_case("integer"))
 }
 
 /// A trigger that writes the table writes rows whose mirror has run, or has yet to: which, the order of triggers decides, and

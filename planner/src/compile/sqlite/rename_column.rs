@@ -29,6 +29,9 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RenameColumn
     let (Ok(old), Ok(new)) = (quote(&from.name), quote(&change.to)) else {
         return;
     };
+    // Qualified: where a name in double quotes means nothing, SQLite reads it as a string, but never with a table before it.
+    let of_row = |column: &str| format!("{}.{column}", draft.tables[table].quoted);
+    let (up, down) = (of_row(&old), of_row(&new));
     if !is_new || draft.faults.len() > before {
         return;
     }
@@ -44,12 +47,12 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RenameColumn
     found.pairs.push(Pair {
         new: change.to.clone(),
         new_type: from.type_name.clone(),
-        up: old,
+        up,
         reads: vec![from.name.clone()],
         down: Some(Down {
             column: from.name.clone(),
             column_type: from.type_name.clone(),
-            expression: new,
+            expression: down,
             on_error: OnDownError::Close,
             has_default: false,
             not_null: from.not_null,

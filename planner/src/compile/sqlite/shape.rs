@@ -5,7 +5,7 @@
 //! left at the end when a constraint, an index or a trigger goes over to a new name. Where none of that is the case, the columns are
 //! plain and DROP COLUMN takes the old one away.
 
-use engine::catalog::{Index, Table};
+use engine::catalog::{Column, Index, Table};
 use engine::sqlite::definition::{self, Definition};
 use engine::sqlite::ident::quote;
 
@@ -155,7 +155,7 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
             .filter(|c| !c.generated)
             .map(|c| c.name.clone())
             .collect(),
-        copies_row: !options.without_rowid && !has_row_key(table),
+        copies_row: !options.without_rowid && !has_row_key(table, text),
         indexes: created(table).map(|i| i.definition.clone()).collect(),
         triggers: table.triggers.iter().map(|t| t.definition.clone()).collect(),
     };
@@ -183,14 +183,14 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
     })
 }
 
-/// `INTEGER PRIMARY KEY` is the row's number.
-fn has_row_key(table: &Table) -> bool {
+/// `INTEGER PRIMARY KEY` is the row's number, but for `DESC`, where by an old mistake it is not. Copied with its key the number is the
+/// same, so a doubt costs nothing.
+fn has_row_key(table: &Table, text: &str) -> bool {
     let [only] = table.primary_key() else {
         return false;
     };
-    table
-        .column(only)
-        .is_some_and(|column| column.type_name.eq_ignore_ascii_case("integer"))
+    let is_integer = |column: &Column| column.type_name.eq_ignore_ascii_case("integer");
+    table.column(only).is_some_and(is_integer) && !text.to_ascii_uppercase().contains("DESC")
 }
 
 /// The indexes that have a text; the others stand behind constraints.

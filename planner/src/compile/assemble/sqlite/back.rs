@@ -39,20 +39,18 @@ pub(super) fn rollback(
 /// Before the mirror goes, which refused a NULL in the place of the column's own NOT NULL.
 fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(), IdentError> {
     let mut columns = Vec::new();
-    let mut body = Vec::new();
+    let (mut inserted, mut updated) = (Vec::new(), Vec::new());
     for column in &shape.loosened {
         let quoted = quote(column)?;
-        let message = literal(&format!(
-            "NOT NULL constraint failed: {}.{column}",
-            table.table.name.name
-        ));
-        body.push(format!(
-            "SELECT RAISE(ABORT, {message}) WHERE NEW.{quoted} IS NULL;"
-        ));
+        let message = literal(&format!("NOT NULL constraint failed: {}.{column}", table.table.name.name));
+        let raise = format!("SELECT RAISE(ABORT, {message}) WHERE NEW.{quoted} IS NULL");
+        // A row whose way back was closed has none, and an UPDATE of it that leaves it so is not to blame.
+        updated.push(format!("{raise} AND OLD.{quoted} IS NOT NULL;"));
+        inserted.push(format!("{raise};"));
         columns.push(quoted);
     }
     let [on_insert, on_update] = &shape.guards;
-    let trigger = |name: &str, event: &str| -> Result<String, IdentError> {
+    let trigger = |name: &str, event: &str, body: &[String]| -> Result<String, IdentError> {
         Ok(format!(
             "CREATE TRIGGER IF NOT EXISTS {} BEFORE {event} ON {} BEGIN {} END",
             quote(name)?,
@@ -64,28 +62,18 @@ fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(),
         phase: Phase::Rollback,
         table: Some(&table.table.name),
         what: Generated::Sqlite(Sqlite::Triggers),
-        title: format!(
-            "refuse NULLs in {} by triggers, until its own NOT NULL is back",
-            of(table, shape)
-        ),
+        title: format!("refuse NULLs in {} by triggers, until its own NOT NULL is back", of(table, shape)),
         statements: vec![
-            trigger(on_insert, "INSERT")?,
-            trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")))?,
+            trigger(on_insert, "INSERT", &inserted)?,
+            trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")), &updated)?,
         ],
-        done: Some(done::all(&[
-            done::has_trigger(on_insert),
-            done::has_trigger(on_update),
-        ])),
+        done: Some(done::all(&[done::has_trigger(on_insert), done::has_trigger(on_update)])),
     });
     Ok(())
 }
 
 fn of(table: &TableDraft<'_>, shape: &Shape) -> String {
-    let names: Vec<String> = shape
-        .loosened
-        .iter()
-        .map(|c| format!("{}.{c}", table.shown))
-        .collect();
+    let names: Vec<String> = shape.loosened.iter().map(|c| format!("{}.{c}", table.shown)).collect();
     names.join(", ")
 }
 
@@ -115,15 +103,8 @@ fn drop_new(table: &TableDraft<'_>, column: &str, steps: &mut Steps) -> Result<(
         table: Some(name),
         what: Generated::Sqlite(Sqlite::DropColumn),
         title: format!("drop column {}.{column}", table.shown),
-        statements: vec![format!(
-            "ALTER TABLE {} DROP COLUMN {}",
-            table.quoted,
-            quote(column)?
-        )],
-        done: Some(done::all(&[format!(
-            "NOT {}",
-            done::has_column(&name.name, column)
-        )])),
+        statements: vec![format!("ALTER TABLE {} DROP COLUMN {}", table.quoted, quote(column)?)],
+        done: Some(done::all(&[format!("NOT {}", done::has_column(&name.name, column))])),
     });
     step.refuse_if = only_copies(table, column).into_iter().collect();
     Ok(())
@@ -135,13 +116,8 @@ fn restore(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resu
     let Some(shape) = &table.shape else { return Ok(()) };
     let name = &table.table.name;
     let new: Vec<&str> = added_to(draft, at).map(|(column, _)| column).collect();
-    let gone = new
-        .iter()
-        .map(|column| format!("NOT {}", done::has_column(&name.name, column)));
-    let strict = shape
-        .loosened
-        .iter()
-        .map(|column| done::is_not_null(&name.name, column));
+    let gone = new.iter().map(|column| format!("NOT {}", done::has_column(&name.name, column)));
+    let strict = shape.loosened.iter().map(|column| done::is_not_null(&name.name, column));
     let questions: Vec<String> = gone.chain(strict).collect();
     let step = steps.push(NewStep {
         phase: Phase::Discard,
@@ -153,24 +129,37 @@ fn restore(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resu
     });
     let mut known = names(table);
     known.extend(new.iter().map(|column| (*column).to_owned()));
-    step.refuse_if = new
-        .iter()
-        .filter_map(|column| only_copies(table, column))
-        .collect();
-    step.refuse_if
-        .push(rebuild::refuse_unknown(table, &draft.tag, &known));
+    step.refuse_if = new.iter().filter_map(|column| only_copies(table, column)).collect();
+    step.refuse_if.push(rebuild::refuse_unknown(table, &draft.tag, &known));
+    for column in &shape.loosened {
+        step.refuse_if.push(without_old(table, column)?);
+    }
     Ok(())
+}
+
+/// Rows whose way back was closed have their only value in the new column, and the old one would refuse them.
+fn without_old(table: &TableDraft<'_>, column: &str) -> Result<RefuseIf, IdentError> {
+    Ok(RefuseIf {
+        query: format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE {}.{} IS NULL)",
+            table.quoted,
+            table.quoted,
+            quote(column)?
+        ),
+        message: format!(
+            "nothing was dropped: {} has rows without `{column}`, whose way back was closed (`sluice quarantine` names them); give each a value \
+             in `{column}` first, because the new column holds the only one",
+            table.shown
+        ),
+    })
 }
 
 /// Refuses the drop of a new column while an old one that it came from is gone: what the new one holds may then be all there is.
 fn only_copies(table: &TableDraft<'_>, column: &str) -> Option<RefuseIf> {
     let pair = table.pairs.iter().find(|pair| pair.new == column)?;
     let name = &table.table.name.name;
-    let missing: Vec<String> = pair
-        .reads
-        .iter()
-        .map(|old| format!("NOT {}", done::has_column(name, old)))
-        .collect();
+    let missing: Vec<String> =
+        pair.reads.iter().map(|old| format!("NOT {}", done::has_column(name, old))).collect();
     if missing.is_empty() {
         return None;
     }
