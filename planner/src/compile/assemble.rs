@@ -81,7 +81,11 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         tag: draft.tag.clone(),
         spec: draft.spec.canonical(),
         search_path: draft.catalog.search_path.clone(),
-        tables: draft.tables.iter().map(|table| planned(draft.engine(), table)).collect(),
+        tables: draft
+            .tables
+            .iter()
+            .map(|table| planned(draft.engine(), table))
+            .collect(),
         steps: steps.all,
         fills: fills
             .map(|(id, table)| fill::fill(draft.engine(), id, table))

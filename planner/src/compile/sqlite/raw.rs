@@ -96,7 +96,11 @@ pub(super) fn refuse_rebuilt(draft: &mut Draft<'_>) {
         let Change::Sql(change) = &declared.change else {
             continue;
         };
-        let words: Vec<String> = change.run.iter().flat_map(|text| super::words::all(text)).collect();
+        let words: Vec<String> = change
+            .run
+            .iter()
+            .flat_map(|text| super::words::all(text))
+            .collect();
         for (name, shown) in &rebuilt {
             if words.iter().any(|word| word.eq_ignore_ascii_case(name)) {
                 let message = format!(
