@@ -146,27 +146,35 @@ pub fn with_comments(text: &str) -> Result<Vec<Token<'_>>, Error> {
 /// and no type of a CAST. Keywords are among them, because a column can be called `key` or `end`.
 #[must_use]
 pub fn column_names(tokens: &[Token<'_>]) -> Vec<usize> {
-    let mut found = Vec::new();
+    let types = cast_types(tokens);
+    let is_column = |i: &usize| {
+        let name = matches!(tokens[*i].kind, TokenKind::Word | TokenKind::QuotedName);
+        let called = tokens
+            .get(i + 1)
+            .is_some_and(|t| t.is_symbol("(") || t.is_symbol("."));
+        let collation = *i > 0 && tokens[*i - 1].is_word("COLLATE");
+        name && !called && !collation && !types[*i]
+    };
+    (0..tokens.len()).filter(is_column).collect()
+}
+
+/// For each token: it belongs to the type of a CAST, with the AS before it.
+#[must_use]
+pub fn cast_types(tokens: &[Token<'_>]) -> Vec<bool> {
     // For each open bracket: it is the one of a CAST, and its AS was seen.
     let mut open: Vec<(bool, bool)> = Vec::new();
+    let mut found = Vec::with_capacity(tokens.len());
     for (i, token) in tokens.iter().enumerate() {
+        if token.is_symbol(")") {
+            open.pop();
+        } else if token.is_word("AS")
+            && let Some(last) = open.last_mut()
+        {
+            last.1 = true;
+        }
+        found.push(open.iter().any(|(cast, seen)| *cast && *seen));
         if token.is_symbol("(") {
             open.push((i > 0 && tokens[i - 1].is_word("CAST"), false));
-        } else if token.is_symbol(")") {
-            open.pop();
-        } else if let Some((true, seen @ false)) = open.last_mut()
-            && token.is_word("AS")
-        {
-            *seen = true;
-        } else if matches!(token.kind, TokenKind::Word | TokenKind::QuotedName) {
-            let in_type = open.iter().any(|(cast, seen)| *cast && *seen);
-            let called = tokens
-                .get(i + 1)
-                .is_some_and(|t| t.is_symbol("(") || t.is_symbol("."));
-            let collation = i > 0 && tokens[i - 1].is_word("COLLATE");
-            if !in_type && !called && !collation {
-                found.push(i);
-            }
         }
     }
     found
