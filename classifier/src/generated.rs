@@ -1,11 +1,11 @@
 //! The fixed labels of what Sluice generates.
 //!
-//! Each line is a measurement on PostgreSQL 15 (`pg_locks`, the storage file's number, rows read), not
+//! Each line here is a measurement on PostgreSQL 15 (`pg_locks`, the storage file's number, rows read), not
 //! an opinion; a wrong one would let a plan promise a short lock that is not short. What would break
 //! it: generating a statement in another form than the one measured (a default that is volatile, a
 //! domain with constraints), so the planner refuses those forms.
 
-use crate::{Label, Level, Lock};
+use crate::{Label, Level, Lock, Sqlite};
 
 /// A kind of statement that the planner generates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +38,10 @@ pub enum Generated {
     DropColumn,
     /// `COMMENT ON`.
     Comment,
-    /// SQL that the spec's author wrote.
+    /// SQL that the spec's author wrote, on any engine.
     Raw,
+    /// What is generated for SQLite.
+    Sqlite(Sqlite),
 }
 
 /// What such a statement locks and does.
@@ -89,6 +91,7 @@ pub fn label(statement: Generated) -> Label {
             level: Level::Unknown,
             reason: "written by the spec's author and not classified",
         },
+        Generated::Sqlite(statement) => crate::sqlite::label(statement),
     }
 }
 

@@ -4,15 +4,18 @@
 //! fixed [`Label`], measured on real servers. SQL that somebody else wrote cannot be labeled yet; it
 //! gets [`Level::Unknown`], the highest, which makes a job wait for a named approval.
 //!
-//! - [`label`] is the whole of it: a [`Generated`] statement in, its [`Label`] out.
+//! - [`label`] is the whole of it: a [`Generated`] statement in, its [`Label`] out. What is generated for SQLite is a set of its
+//!   own, [`Sqlite`], because there another question decides.
 
 mod generated;
+mod sqlite;
 
 pub use generated::{Generated, label};
+pub use sqlite::Sqlite;
 
 use serde::{Deserialize, Serialize};
 
-/// The lock modes of a PostgreSQL table, weakest first.
+/// The lock modes of a PostgreSQL table, weakest first, and SQLite's one lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lock {
     /// Taken by SELECT.
@@ -29,12 +32,15 @@ pub enum Lock {
     ShareRowExclusiveLock,
     /// Blocks everything but plain reads.
     ExclusiveLock,
+    /// SQLite: the lock of the whole file that one writer holds at a time. Blocks everything but reads (those too where the
+    /// file is not in WAL mode, for the time of a commit).
+    Write,
     /// Blocks everything.
     AccessExclusiveLock,
 }
 
 impl Lock {
-    /// As `pg_locks.mode` spells it.
+    /// As `pg_locks.mode` spells it; SQLite has no name for its own.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +51,7 @@ impl Lock {
             Self::ShareLock => "ShareLock",
             Self::ShareRowExclusiveLock => "ShareRowExclusiveLock",
             Self::ExclusiveLock => "ExclusiveLock",
+            Self::Write => "write lock",
             Self::AccessExclusiveLock => "AccessExclusiveLock",
         }
     }

@@ -8,6 +8,7 @@
 mod cutover;
 mod step;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::job::JobState;
 
 pub use cutover::{Contract, Flip, MIRROR_STAYS, Sides};
-pub use step::{Phase, Risk, RiskLevel, Step, StepMode};
+pub use step::{Phase, RefuseIf, Risk, RiskLevel, Step, StepMode};
 
 /// Version of the plan document; a reader refuses one that is newer.
 pub const FORMAT: u32 = 1;
@@ -79,7 +80,7 @@ pub struct PlannedTable {
 pub struct ReliedColumn {
     /// Column.
     pub name: String,
-    /// `format_type` of it.
+    /// `format_type` of it; on SQLite as it is declared.
     pub type_name: String,
     /// It exists only once `expand` is done.
     pub added: bool,
@@ -103,8 +104,12 @@ pub struct Fill {
     pub wrong: String,
     /// Boolean SQL over one row: neither side follows from the other, in either direction. What is wrong once new is the authority.
     pub unrelated: String,
-    /// Key columns for reports, as a `jsonb` expression over one row.
+    /// Key columns for reports, as a `jsonb` expression over one row; on SQLite the text of a JSON object.
     pub key: String,
+    /// Quoted column that ranges of rows are cut by, an integer that is unique and never changes: SQLite's row id under the name
+    /// that this table does not hide. None: blocks of the table's file (PostgreSQL's `ctid`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
     /// Per column what is found and what is expected, for mismatch reports.
     pub columns: Vec<FilledColumn>,
 }
@@ -153,6 +158,21 @@ pub struct Budget {
     pub max_replica_lag: Duration,
     /// A batch aims at this time.
     pub target_batch: Duration,
+}
+
+impl Fill {
+    /// SQL for "this row lies in these blocks"; see [`engine::relation::within`].
+    #[must_use]
+    pub fn within(&self, range: &Range<u64>) -> String {
+        engine::relation::within(&self.alias, self.row.as_deref(), range)
+    }
+
+    /// A leaf as it stands after FROM or UPDATE: itself alone, under the alias of the SQL here.
+    #[must_use]
+    pub fn only(&self, leaf: &str) -> String {
+        let only = if self.row.is_some() { "" } else { "ONLY " };
+        format!("{only}{leaf} AS {}", self.alias)
+    }
 }
 
 impl Plan {

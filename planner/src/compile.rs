@@ -9,10 +9,13 @@
 //! constraints are carried: a constraint on a column that nobody fills yet would make the
 //! application's writes fail. On the way back they go in the very transaction that takes the mirror away, first.
 //! Nothing volatile (row counts, oids) goes into a plan: its hash must outlive an ANALYZE.
+//!
+//! One entry for all engines: what SQLite has of its own is in `sqlite` and `assemble/sqlite`, how names and words differ in `dialect`.
 
 mod add_column;
 mod assemble;
 mod carry;
+mod dialect;
 mod done;
 mod draft;
 mod input;
@@ -24,10 +27,11 @@ mod raw;
 mod refuse;
 mod rename_column;
 mod rewrite;
+mod sqlite;
 mod trigger_name;
 mod types;
 
-use engine::catalog::Catalog;
+use engine::catalog::{Catalog, EngineKind};
 use ledger::plan::Plan;
 
 pub use input::{Acknowledged, Checked, Expressions, Side};
@@ -48,18 +52,27 @@ pub fn compile(
     acknowledged: &Acknowledged,
 ) -> Result<Plan, Vec<Fault>> {
     let mut draft = Draft::new(spec, catalog, expressions, acknowledged);
-    refuse::tables(&mut draft);
-    refuse::overlaps(&mut draft);
+    match catalog.engine {
+        EngineKind::Postgresql => changes(&mut draft),
+        EngineKind::Sqlite => sqlite::compile(&mut draft),
+    }
+    assemble::plan(draft)
+}
+
+/// Every change, and what follows from all of them, on PostgreSQL.
+fn changes(draft: &mut Draft<'_>) {
+    refuse::tables(draft);
+    refuse::overlaps(draft);
+    let spec = draft.spec;
     for (index, declared) in spec.changes.iter().enumerate() {
         match &declared.change {
-            Change::AddColumn(change) => add_column::compile(&mut draft, index, change),
-            Change::RenameColumn(change) => rename_column::compile(&mut draft, index, change),
-            Change::Sql(change) => raw::compile(&mut draft, index, change),
+            Change::AddColumn(change) => add_column::compile(draft, index, change),
+            Change::RenameColumn(change) => rename_column::compile(draft, index, change),
+            Change::Sql(change) => raw::compile(draft, index, change),
         }
     }
-    trigger_name::choose(&mut draft);
-    notices::add(&mut draft);
-    assemble::plan(draft)
+    trigger_name::choose(draft);
+    notices::add(draft);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod page;
 mod summary;
 
+use engine::catalog::EngineKind;
 use ledger::plan::{MIRROR_STAYS, Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
 
 use crate::spec::keys::written;
@@ -184,6 +185,7 @@ fn one_step(page: &mut Page, step: &Step) {
     let mode = match step.mode {
         StepMode::Short => "short transaction",
         StepMode::Watched => "no transaction, watched",
+        StepMode::Rebuild => "one transaction with foreign_keys off and checked before it commits",
     };
     page.paragraph(2, &format!("{}. {}", step.id, step.title));
     page.paragraph(5, &format!("{}, {mode}: {}", risk(&step.risk), step.risk.reason));
@@ -193,6 +195,10 @@ fn one_step(page: &mut Page, step: &Step) {
     for cleanup in &step.cleanup {
         page.paragraph(5, "before another attempt:");
         page.sql(7, cleanup);
+    }
+    for refused in &step.refuse_if {
+        page.paragraph(5, "refused if this is true:");
+        page.sql(7, &refused.query);
     }
     let check = if step.done.is_some() {
         "checked in the catalog"
@@ -271,14 +277,20 @@ fn budget(page: &mut Page, plan: &Plan) {
         || "rows a second not limited".to_owned(),
         |rows| format!("at most {rows} rows a second"),
     );
-    page.title("budget");
-    page.paragraph(
-        2,
-        &format!(
-            "at most {} chunk(s) in flight, {rows}, batches of about {}; nothing is written while a replica is more than {} behind",
-            budget.max_parallel,
-            written(budget.target_batch),
+    let batches = format!(
+        "at most {} chunk(s) in flight, {rows}, batches of about {}",
+        budget.max_parallel,
+        written(budget.target_batch)
+    );
+    let beside = match plan.engine {
+        EngineKind::Postgresql => format!(
+            "nothing is written while a replica is more than {} behind",
             written(budget.max_replica_lag)
         ),
-    );
+        EngineKind::Sqlite => {
+            "the file has one writer, so the application waits for a batch that runs".to_owned()
+        }
+    };
+    page.title("budget");
+    page.paragraph(2, &format!("{batches}; {beside}"));
 }

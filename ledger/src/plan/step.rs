@@ -72,6 +72,12 @@ pub enum StepMode {
     Short,
     /// One statement outside a transaction, without lock timeout, watched (CREATE INDEX CONCURRENTLY, VALIDATE).
     Watched,
+    /// SQLite: a table is copied into another of its name. All statements in one transaction, on a connection that has
+    /// `foreign_keys` off (so that DROP TABLE deletes nothing that points at it) and `legacy_alter_table` on (so that RENAME
+    /// leaves the references of other tables alone); both cannot be set inside a transaction. Before the commit
+    /// `foreign_key_check` must find no more than it found before the first statement. Holds the one write lock for as long as
+    /// the copy takes.
+    Rebuild,
 }
 
 /// One step of a phase.
@@ -107,6 +113,11 @@ pub struct Step {
     /// then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds_until: Option<Phase>,
+    /// What keeps the step from running, asked before its statements and in their transaction: at the first query that answers
+    /// true the transaction is rolled back and the step fails with that message. SQLite cannot raise an error outside a
+    /// trigger; on PostgreSQL a statement of the step does it, and this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuse_if: Vec<RefuseIf>,
     /// Which side is the truth once this step is committed; recorded with the job in the step's own transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Authority>,
@@ -114,10 +125,20 @@ pub struct Step {
     pub risk: Risk,
 }
 
+/// A question whose answer *true* keeps a step from running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefuseIf {
+    /// A query that answers one boolean; on SQLite 0 or 1, never NULL.
+    pub query: String,
+    /// What was found, why nothing was done, what to do.
+    pub message: String,
+}
+
 /// What a statement locks and does, as far as it is known without the classifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Risk {
-    /// Strongest lock on the table, as `pg_locks` names it: `AccessExclusiveLock`; None for no lock or unknown.
+    /// Strongest lock on the table, as `pg_locks` names it: `AccessExclusiveLock`; on SQLite `write lock`, which is the whole
+    /// file's; None for no lock or unknown.
     pub lock: Option<String>,
     /// The table is rewritten.
     pub rewrites: bool,

@@ -1,14 +1,11 @@
 //! Compiles `add_column`: the column, and the pair that keeps it right.
 
-use engine::catalog::{Column, ConstraintKind};
-use engine::postgres::expression::one_expression;
-use engine::postgres::ident::quote;
-use engine::postgres::triggers::{Down, Pair};
+use engine::catalog::{Column, ConstraintKind, EngineKind};
+use engine::mirror::{Down, Pair};
 
 use super::draft::{Added, Draft, Presence};
 use super::input::{Checked, Side};
-use super::lexer::significant;
-use super::types;
+use super::{dialect, sqlite};
 use crate::kinds::{AddColumn, Change};
 use crate::spec::Code;
 
@@ -20,7 +17,7 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &AddColumn) {
     };
     if is_new(draft, index, table, "column", &change.column)
         && let Some(type_name) = type_name
-        && let Ok(column) = quote(&change.column)
+        && let Ok(column) = dialect::quote(draft.engine(), &change.column)
     {
         let statement = format!(
             "ALTER TABLE {} ADD COLUMN {column} {type_name}",
@@ -39,7 +36,7 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &AddColumn) {
 
 /// The column must not be there yet.
 pub(super) fn is_new(draft: &mut Draft<'_>, index: usize, table: usize, key: &str, column: &str) -> bool {
-    let exists = draft.tables[table].table.column(column).is_some();
+    let exists = dialect::column(draft.engine(), draft.tables[table].table, column).is_some();
     if exists {
         let message = format!(
             "table {} already has a column `{column}`; if an earlier job that was rolled back left it, `sluice rollback JOB --discard` takes it away, \
@@ -52,7 +49,7 @@ pub(super) fn is_new(draft: &mut Draft<'_>, index: usize, table: usize, key: &st
 }
 
 fn type_of(draft: &mut Draft<'_>, index: usize, change: &AddColumn) -> Option<String> {
-    match types::spelled(&change.type_name) {
+    match dialect::spelled(draft.engine(), &change.type_name) {
         Ok(guess) => Some(draft.expressions.types.get(&index).cloned().unwrap_or(guess)),
         Err(error) => {
             let message = format!("found {:?}: {error}", change.type_name);
@@ -85,8 +82,8 @@ fn pair(draft: &mut Draft<'_>, asked: Asked<'_>, type_name: &str) {
             draft.tables[table].rely(name, &column.type_name, Presence::Before);
         }
     }
-    if let (Some(_), Some(column)) = (&down, &change.replaces) {
-        draft.replace(table, column, None);
+    if let (Some(down), Some(_)) = (&down, &change.replaces) {
+        draft.replace(table, &down.column, None);
     }
     draft.tables[table].pairs.push(Pair {
         new: change.column.clone(),
@@ -103,9 +100,9 @@ fn replaced(draft: &mut Draft<'_>, asked: Asked<'_>, up_reads: Option<&[String]>
     let Some(name) = &asked.change.replaces else {
         return Some(());
     };
-    draft.column(asked.index, asked.table, "replaces", name)?;
+    let column = draft.column(asked.index, asked.table, "replaces", name)?;
     let up_reads = up_reads?;
-    if up_reads.contains(name) {
+    if up_reads.contains(&column.name) {
         return Some(());
     }
     let message = format!(
@@ -195,8 +192,8 @@ fn reads(
     table: usize,
     (side, text): (Side, &str),
 ) -> Option<Vec<String>> {
-    if let Err(fault) = one_expression(text) {
-        draft.fault(index, side.key(), Code::Expression, fault.to_string());
+    if let Err(fault) = dialect::one_expression(draft.engine(), text) {
+        draft.fault(index, side.key(), Code::Expression, fault);
         return None;
     }
     let before = draft.faults.len();
@@ -209,7 +206,8 @@ fn reads(
         .unwrap_or_default();
     for name in &reads {
         let column = draft.tables[table].table.column(name);
-        if side == Side::Up && column.is_some_and(|c| c.generated) {
+        let too_early = draft.engine() == EngineKind::Postgresql;
+        if too_early && side == Side::Up && column.is_some_and(|c| c.generated) {
             let message = format!(
                 "`up` reads the generated column `{name}`, which is still empty when a BEFORE trigger runs; use the expression that \
                  generates it instead"
@@ -226,10 +224,8 @@ fn refuse_other_new_columns(draft: &mut Draft<'_>, index: usize, table: usize, (
     if draft.expressions.checked == Checked::ByDatabase {
         return;
     }
-    let words: Vec<String> = significant(text)
-        .iter()
-        .filter_map(|token| token.name())
-        .collect();
+    let engine = draft.engine();
+    let words = dialect::words(engine, text);
     for (other, declared) in draft.spec.changes.iter().enumerate() {
         let new = match &declared.change {
             Change::AddColumn(_) | Change::RenameColumn(_) => declared.change.new_column(),
@@ -237,8 +233,9 @@ fn refuse_other_new_columns(draft: &mut Draft<'_>, index: usize, table: usize, (
         };
         let Some(new) = new else { continue };
         let own = other == index && side == Side::Down;
-        let known = draft.tables[table].table.column(new).is_some();
-        if !own && !known && draft.table_of[other] == Some(table) && words.iter().any(|word| word == new) {
+        let known = dialect::column(engine, draft.tables[table].table, new).is_some();
+        let is_read = words.iter().any(|word| dialect::is_same(engine, word, new));
+        if !own && !known && draft.table_of[other] == Some(table) && is_read {
             let message = format!(
                 "`{}` reads `{new}`, a new column of this spec; compute it from the old columns instead",
                 side.key()
@@ -260,6 +257,10 @@ fn can_be_restored(draft: &mut Draft<'_>, index: usize, table: usize, column: &C
         .any(|pair| pair.down.as_ref().is_some_and(|down| down.column == column.name))
     {
         "is restored by another change of this spec already"
+    } else if let (EngineKind::Sqlite, Some(why)) =
+        (draft.engine(), sqlite::cannot_be_restored(found, column))
+    {
+        why
     } else {
         return true;
     };

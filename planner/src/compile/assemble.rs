@@ -9,23 +9,29 @@
 
 mod back;
 mod cutover;
+mod fill;
 mod forward;
+mod sqlite;
 mod step;
 
-use engine::postgres::expression;
-use engine::postgres::ident::{self, IdentError, literal, quote};
-use engine::postgres::triggers::{self, Hidden, Mirror, MirrorSql};
+use engine::catalog::EngineKind;
+use engine::mirror::{self, Hidden, Mirror, MirrorSql};
+use engine::postgres::ident::IdentError;
+use engine::postgres::triggers;
 use ledger::job::JobState;
-use ledger::plan::{
-    Budget, Contract, FORMAT, Fill, FilledColumn, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn,
-};
+use ledger::plan::{Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn};
+
+use std::time::Duration;
 
 use super::draft::{Draft, TableDraft};
 use crate::spec::{Code, Fault};
 use step::Steps;
 
 /// What a batch aims at: short enough that a waiting application does not notice.
-const TARGET_BATCH: std::time::Duration = std::time::Duration::from_millis(250);
+const TARGET_BATCH: Duration = Duration::from_millis(250);
+
+/// On SQLite every writer waits for a batch, whatever row it writes.
+const TARGET_BATCH_OF_ONE_WRITER: Duration = Duration::from_millis(50);
 
 /// The plan, unless there are faults.
 pub(super) fn plan(mut draft: Draft<'_>) -> Result<Plan, Vec<Fault>> {
@@ -46,7 +52,7 @@ enum Error {
     #[error(transparent)]
     Ident(#[from] IdentError),
     #[error(transparent)]
-    Mirror(#[from] triggers::Error),
+    Mirror(#[from] mirror::Error),
 }
 
 fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
@@ -57,11 +63,14 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
             if table.pairs.is_empty() {
                 Ok(None)
             } else {
-                mirror(draft, table).map(Some)
+                mirror_sql(draft, table).map(Some)
             }
         })
         .collect::<Result<_, _>>()?;
-    let steps = steps(draft, &mirrors)?;
+    let steps = match draft.engine() {
+        EngineKind::Postgresql => steps(draft, &mirrors)?,
+        EngineKind::Sqlite => sqlite::steps(draft, &mirrors)?,
+    };
     let flip = cutover::flip(draft, &mirrors);
     let contract = cutover::contract(draft, &mirrors);
     let fills = draft.tables.iter().filter(|t| !t.pairs.is_empty()).enumerate();
@@ -72,10 +81,10 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         tag: draft.tag.clone(),
         spec: draft.spec.canonical(),
         search_path: draft.catalog.search_path.clone(),
-        tables: draft.tables.iter().map(planned).collect(),
+        tables: draft.tables.iter().map(|table| planned(draft.engine(), table)).collect(),
         steps: steps.all,
         fills: fills
-            .map(|(id, table)| fill(id, table))
+            .map(|(id, table)| fill::fill(draft.engine(), id, table))
             .collect::<Result<_, _>>()?,
         notices: draft.notices.clone(),
         gates: gates(draft, &mirrors),
@@ -104,8 +113,8 @@ fn steps(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Result<Steps, Iden
     Ok(steps)
 }
 
-fn mirror(draft: &Draft<'_>, table: &TableDraft<'_>) -> Result<MirrorSql, Error> {
-    Ok(triggers::compile(&Mirror {
+fn mirror_sql(draft: &Draft<'_>, table: &TableDraft<'_>) -> Result<MirrorSql, Error> {
+    let mirror = Mirror {
         table: table.table.name.clone(),
         function: table.function.clone(),
         trigger: table.trigger.clone(),
@@ -114,7 +123,11 @@ fn mirror(draft: &Draft<'_>, table: &TableDraft<'_>) -> Result<MirrorSql, Error>
         search_path: draft.catalog.search_path.clone(),
         pairs: table.ordered_pairs(),
         hidden: hidden(table),
-    })?)
+    };
+    Ok(match draft.engine() {
+        EngineKind::Postgresql => triggers::compile(&mirror)?,
+        EngineKind::Sqlite => crate::compile::sqlite::mirror(table, &mirror)?,
+    })
 }
 
 fn hidden(table: &TableDraft<'_>) -> Vec<Hidden> {
@@ -138,59 +151,12 @@ fn last_state(flip: Option<&Flip>, contract: Option<&Contract>) -> JobState {
     }
 }
 
-fn fill(id: usize, table: &TableDraft<'_>) -> Result<Fill, Error> {
-    let alias = quote(&table.table.name.name)?;
-    let pairs = table.ordered_pairs();
-    let mut set = Vec::new();
-    let mut wrong = Vec::new();
-    let mut unrelated = Vec::new();
-    for pair in &pairs {
-        set.push(expression::set_sql(&pair.new, &pair.up)?);
-        let not_up = expression::wrong_sql(&pair.new, &pair.new_type, &pair.up)?;
-        unrelated.push(match &pair.down {
-            Some(down) => {
-                let not_down = expression::wrong_sql(&down.column, &down.column_type, &down.expression)?;
-                format!("(({not_up}) AND ({not_down}))")
-            }
-            None => not_up.clone(),
-        });
-        wrong.push(not_up);
-    }
-    Ok(Fill {
-        id: u32::try_from(id).expect("a plan has fewer than four billion fills"),
-        table: table.table.name.clone(),
-        key: key(table, &alias)?,
-        alias,
-        set: set.join(", "),
-        wrong: wrong.join(" OR "),
-        unrelated: unrelated.join(" OR "),
-        columns: pairs
-            .into_iter()
-            .map(|pair| FilledColumn {
-                column: pair.new,
-                type_name: pair.new_type,
-                up: pair.up,
-            })
-            .collect(),
-    })
-}
+fn planned(engine: EngineKind, table: &TableDraft<'_>) -> PlannedTable {
+    let triggers = match engine {
+        EngineKind::Postgresql => vec![table.trigger.clone()],
+        EngineKind::Sqlite => crate::compile::sqlite::triggers_of(&table.trigger),
+    };
 
-/// The row's primary key as JSON; its place in the file if it has none.
-fn key(table: &TableDraft<'_>, alias: &str) -> Result<String, IdentError> {
-    let columns = table.table.primary_key();
-    if columns.is_empty() {
-        return Ok(format!(
-            "pg_catalog.jsonb_build_object('ctid', {alias}.ctid::text)"
-        ));
-    }
-    let pairs: Result<Vec<String>, IdentError> = columns
-        .iter()
-        .map(|name| Ok(format!("{}, {alias}.{}", literal(name), ident::quote(name)?)))
-        .collect();
-    Ok(format!("pg_catalog.jsonb_build_object({})", pairs?.join(", ")))
-}
-
-fn planned(table: &TableDraft<'_>) -> PlannedTable {
     PlannedTable {
         name: table.table.name.clone(),
         key: table.table.primary_key().to_vec(),
@@ -198,7 +164,7 @@ fn planned(table: &TableDraft<'_>) -> PlannedTable {
         triggers: if table.trigger.is_empty() {
             Vec::new()
         } else {
-            vec![table.trigger.clone()]
+            triggers
         },
     }
 }
@@ -216,11 +182,15 @@ fn relies_on(table: &TableDraft<'_>) -> Vec<ReliedColumn> {
 }
 
 fn budget(draft: &Draft<'_>) -> Budget {
+    let (max_parallel, target_batch) = match draft.engine() {
+        EngineKind::Postgresql => (draft.spec.backfill.max_parallel, TARGET_BATCH),
+        EngineKind::Sqlite => (1, TARGET_BATCH_OF_ONE_WRITER),
+    };
     Budget {
-        max_parallel: draft.spec.backfill.max_parallel,
+        max_parallel,
         max_rows_per_second: draft.spec.backfill.max_rows_per_second,
         max_replica_lag: draft.spec.throttle.max_replica_lag,
-        target_batch: TARGET_BATCH,
+        target_batch,
     }
 }
 

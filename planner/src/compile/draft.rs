@@ -5,14 +5,14 @@
 use std::collections::BTreeSet;
 
 use classifier::Generated;
-use engine::catalog::{Catalog, Column, Table, TableName};
-use engine::postgres::ident;
-use engine::postgres::triggers::Pair;
+use engine::catalog::{Catalog, Column, EngineKind, Table, TableName};
+use engine::mirror::Pair;
 use ledger::plan::{Notice, ReliedColumn};
 use sha2::{Digest, Sha256};
 
 use super::input::{Acknowledged, Expressions};
-use super::names;
+use super::sqlite::Shape;
+use super::{dialect, names};
 use crate::spec::{Code, Fault, Spec};
 
 /// Everything found out so far.
@@ -56,6 +56,8 @@ pub(super) struct TableDraft<'a> {
     pub(super) trigger: String,
     /// Name of the sequence that counts writes of the new side.
     pub(super) counter: String,
+    /// SQLite: what the table looks like before, while and after; None on PostgreSQL.
+    pub(super) shape: Option<Shape>,
 }
 
 /// A column that the contract drops.
@@ -192,7 +194,7 @@ impl<'a> Draft<'a> {
         if let Some(known) = self.tables.iter().position(|t| t.table.name == table.name) {
             return Some(known);
         }
-        let quoted = match ident::table(&table.name) {
+        let quoted = match dialect::table(self.catalog.engine, &table.name) {
             Ok(quoted) => quoted,
             Err(error) => {
                 self.fault(index, "table", Code::NoTable, error.to_string());
@@ -213,8 +215,14 @@ impl<'a> Draft<'a> {
             function: String::new(),
             trigger: String::new(),
             counter: String::new(),
+            shape: None,
         });
         Some(self.tables.len() - 1)
+    }
+
+    /// For which engine it is compiled.
+    pub(super) fn engine(&self) -> EngineKind {
+        self.catalog.engine
     }
 
     /// Writes down a fault with the line of the spec.
@@ -260,7 +268,7 @@ impl<'a> Draft<'a> {
     /// A column of a table; a fault, with a similar name, if there is none.
     pub(super) fn column(&mut self, index: usize, table: usize, key: &str, name: &str) -> Option<&'a Column> {
         let found = self.tables[table].table;
-        if let Some(column) = found.column(name) {
+        if let Some(column) = dialect::column(self.engine(), found, name) {
             return Some(column);
         }
         let similar = crate::spec::nearest(name, found.columns.iter().map(|c| c.name.as_str()))

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::catalog::{Catalog, TableName};
 
-use super::lexer::significant;
-use super::{names, types};
+use super::{dialect, names};
 use crate::kinds::Change;
 use crate::spec::Spec;
 
@@ -62,7 +61,7 @@ impl Expressions {
             let Change::AddColumn(change) = &declared.change else {
                 continue;
             };
-            if let Ok(name) = types::spelled(&change.type_name) {
+            if let Ok(name) = dialect::spelled(catalog.engine, &change.type_name) {
                 guessed.types.insert(index, name);
             }
             let Ok(table) = names::table_of(catalog, &change.table) else {
@@ -70,15 +69,15 @@ impl Expressions {
             };
             for (side, text) in [(Side::Up, &change.up), (Side::Down, &change.down)] {
                 let Some(text) = text else { continue };
-                let words: BTreeSet<String> = significant(text)
+                let words: BTreeSet<String> = dialect::words(catalog.engine, text)
                     .iter()
-                    .filter_map(|token| token.name())
+                    .map(|word| dialect::folded(catalog.engine, word))
                     .collect();
                 let reads = table
                     .columns
                     .iter()
                     .map(|c| c.name.clone())
-                    .filter(|name| words.contains(name))
+                    .filter(|name| words.contains(&dialect::folded(catalog.engine, name)))
                     .collect();
                 guessed.reads.insert((index, side), reads);
             }

@@ -1,8 +1,9 @@
 //! From a table's name in a spec to a table of the catalog, by SQL's own rules.
 
-use engine::catalog::{Catalog, Table, TableName};
+use engine::catalog::{Catalog, EngineKind, Table, TableName};
 
 use super::lexer::{Kind, significant};
+use super::{dialect, sqlite};
 use crate::spec::nearest;
 
 /// `track`, `music.track`, `"Odd Name"`: names without quotes fold to lower case. None if it is not a name.
@@ -21,7 +22,11 @@ pub(crate) fn parts(text: &str) -> Option<(Option<String>, String)> {
 
 /// The table, or a sentence that says what was looked for and what is similar.
 pub(crate) fn table_of<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Table, String> {
-    let Some((schema, name)) = parts(text) else {
+    let parts = match catalog.engine {
+        EngineKind::Postgresql => parts(text),
+        EngineKind::Sqlite => sqlite::words::parts(text),
+    };
+    let Some((schema, name)) = parts else {
         return Err(format!(
             "{text:?} is not a table's name; write `table` or `schema.table`, odd names in double quotes"
         ));
@@ -30,11 +35,10 @@ pub(crate) fn table_of<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Table
         Some(schema) => vec![schema],
         None => catalog.search_path.iter().collect(),
     };
+    let is_same = |one: &str, other: &str| dialect::is_same(catalog.engine, one, other);
     let found = schemas.into_iter().find_map(|schema| {
-        catalog.table(&TableName {
-            schema: schema.clone(),
-            name: name.clone(),
-        })
+        let mut tables = catalog.tables.iter();
+        tables.find(|t| is_same(&t.name.schema, schema) && is_same(&t.name.name, &name))
     });
     found.ok_or_else(|| {
         let similar = nearest(&name, catalog.tables.iter().map(|t| t.name.name.as_str()))

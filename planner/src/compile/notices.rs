@@ -28,7 +28,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     database(draft);
 }
 
-fn unchecked(draft: &mut Draft<'_>) {
+pub(super) fn unchecked(draft: &mut Draft<'_>) {
     if draft.expressions.checked == Checked::ByNobody && !draft.expressions.reads.is_empty() {
         draft.notice(
             "SL-UNCHECKED",
@@ -38,7 +38,7 @@ fn unchecked(draft: &mut Draft<'_>) {
     }
 }
 
-fn adds_columns(draft: &Draft<'_>, at: usize) -> bool {
+pub(super) fn adds_columns(draft: &Draft<'_>, at: usize) -> bool {
     draft
         .spec
         .changes
@@ -127,7 +127,7 @@ fn partitions(draft: &mut Draft<'_>, at: usize, table: &Table) {
     }
 }
 
-fn derived(draft: &mut Draft<'_>) {
+pub(super) fn derived(draft: &mut Draft<'_>) {
     for index in 0..draft.spec.changes.len() {
         let Change::AddColumn(change) = &draft.spec.changes[index].change else {
             continue;

@@ -17,11 +17,31 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RawSql) {
         }
     }
     if let Some(done) = &change.done {
-        check_question(draft, index, done);
+        let statements = statements(done);
+        let first = statements.first().filter(|_| statements.len() == 1);
+        ask(draft, index, first.map(|statement| statement[0].text));
     }
     if draft.faults.len() > before {
         return;
     }
+    remark(draft, index, change);
+    let mode = match change.transaction {
+        Transaction::Together => StepMode::Short,
+        Transaction::Outside => StepMode::Watched,
+    };
+    let table = draft.table_of[index].map(|at| draft.tables[at].table.name.clone());
+    draft.expand.push(Added::Raw(RawStep {
+        title: format!("run raw SQL of change {}", index + 1),
+        table,
+        mode,
+        run: change.run.clone(),
+        undo: change.undo.clone(),
+        done: change.done.as_deref().map(without_semicolon),
+    }));
+}
+
+/// Whoever approves has to know that there is raw SQL, and whoever rolls back what stays of it.
+pub(super) fn remark(draft: &mut Draft<'_>, index: usize, change: &RawSql) {
     let number = index + 1;
     draft.reasons.push(format!(
         "change {number} is raw SQL: nobody has classified what it locks, rewrites or breaks ({})",
@@ -33,19 +53,6 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RawSql) {
         );
         draft.notice("SL-NO-UNDO", message);
     }
-    let mode = match change.transaction {
-        Transaction::Together => StepMode::Short,
-        Transaction::Outside => StepMode::Watched,
-    };
-    let table = draft.table_of[index].map(|at| draft.tables[at].table.name.clone());
-    draft.expand.push(Added::Raw(RawStep {
-        title: format!("run raw SQL of change {number}"),
-        table,
-        mode,
-        run: change.run.clone(),
-        undo: change.undo.clone(),
-        done: change.done.as_deref().map(without_semicolon),
-    }));
 }
 
 /// A step is one transaction, or one statement outside of any: text that says otherwise would break that.
@@ -92,13 +99,10 @@ fn check(draft: &mut Draft<'_>, index: usize, key: &str, (texts, transaction): (
     }
 }
 
-fn check_question(draft: &mut Draft<'_>, index: usize, done: &str) {
-    let statements = statements(done);
-    let asks = statements.len() == 1
-        && ["SELECT", "WITH", "VALUES"]
-            .iter()
-            .any(|word| statements[0][0].is_word(word));
-    if !asks {
+/// A question begins like a query; None: it is not one statement.
+pub(super) fn ask(draft: &mut Draft<'_>, index: usize, first: Option<&str>) {
+    let words = ["SELECT", "WITH", "VALUES"];
+    if !first.is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word))) {
         draft.fault(
             index,
             "done",

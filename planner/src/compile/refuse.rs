@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use engine::catalog::{Table, TableKind};
 
+use super::dialect;
 use super::draft::Draft;
 use crate::kinds::Change;
 use crate::spec::Code;
@@ -28,6 +29,7 @@ pub(super) fn tables(draft: &mut Draft<'_>) {
 
 /// Two changes that want the same column.
 pub(super) fn overlaps(draft: &mut Draft<'_>) {
+    let engine = draft.engine();
     let mut new: BTreeMap<(usize, String), usize> = BTreeMap::new();
     let mut left: BTreeMap<(usize, String), usize> = BTreeMap::new();
     for index in 0..draft.spec.changes.len() {
@@ -46,7 +48,7 @@ pub(super) fn overlaps(draft: &mut Draft<'_>) {
         ];
         for (key, column, claimed) in claims {
             let Some(column) = column else { continue };
-            if let Some(first) = claimed.insert((table, column.to_owned()), index) {
+            if let Some(first) = claimed.insert((table, dialect::folded(engine, column)), index) {
                 let message = format!(
                     "change {} already has column `{column}` of this table; one of the two is too many",
                     first + 1

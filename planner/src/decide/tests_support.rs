@@ -26,6 +26,7 @@ pub(crate) fn plan() -> Plan {
         cleanup: Vec::new(),
         undoes: None,
         not_ours: None,
+        refuse_if: Vec::new(),
         holds_until: None,
         authority: None,
         risk: Risk {
@@ -64,6 +65,7 @@ pub(crate) fn plan() -> Plan {
             wrong: "false".to_owned(),
             unrelated: "false".to_owned(),
             key: "'{}'".to_owned(),
+            row: None,
             columns: Vec::new(),
         }],
         notices: Vec::new(),

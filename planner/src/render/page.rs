@@ -23,7 +23,8 @@ impl Page {
     pub(super) fn statement(&mut self, text: &str) {
         let head = text.lines().next().unwrap_or_default();
         let is_function = head.starts_with("CREATE OR REPLACE FUNCTION");
-        if is_function && self.length == Length::Short {
+        let is_mirror = head.starts_with("CREATE TRIGGER \"sluice_") && text.contains('\n');
+        if (is_function || is_mirror) && self.length == Length::Short {
             self.sql(7, head);
             let lines = text.lines().count() - 1;
             self.paragraph(9, &format!("... {lines} lines: `sluice plan --full` shows them"));

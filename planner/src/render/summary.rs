@@ -1,5 +1,6 @@
 //! The plan at a glance: one line a step with its risk and lock, what is filled, and what waits for a person.
 
+use engine::catalog::EngineKind;
 use ledger::plan::{Phase, Plan, RiskLevel, Step};
 
 use super::page::Page;
@@ -10,9 +11,13 @@ pub(super) fn write(page: &mut Page, plan: &Plan) {
     for phase in Phase::ALL {
         if *phase == Phase::Finish {
             let fills = plan.fills.iter();
+            let lock = match plan.engine {
+                EngineKind::Postgresql => "row locks, a batch at a time",
+                EngineKind::Sqlite => "write lock, a batch at a time",
+            };
             lines.extend(fills.map(|fill| {
                 let what = format!("fill {}.{} in short batches", fill.table.schema, fill.table.name);
-                Line::new("", "", "row locks, a batch at a time", what)
+                Line::new("", "", lock, what)
             }));
         }
         lines.extend(plan.steps_of(*phase).map(Line::of));

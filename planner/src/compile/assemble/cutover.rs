@@ -1,7 +1,7 @@
 //! From flip to contract: new becomes the authority, old is hidden, comes back or is dropped.
 
 use classifier::Generated;
-use engine::catalog::ConstraintKind;
+use engine::catalog::{ConstraintKind, EngineKind};
 use engine::postgres::ident::{IdentError, literal, quote};
 use engine::postgres::triggers::MirrorSql;
 use ledger::plan::{Contract, Flip, Phase, Sides};
@@ -12,9 +12,9 @@ use crate::compile::done;
 use crate::compile::draft::{Draft, TableDraft};
 
 /// Tables with their mirrors, as far as they have one.
-type Mirrored<'a, 'd> = Vec<(&'a TableDraft<'d>, &'a MirrorSql)>;
+pub(super) type Mirrored<'a, 'd> = Vec<(&'a TableDraft<'d>, &'a MirrorSql)>;
 
-fn mirrored<'a, 'd>(draft: &'a Draft<'d>, mirrors: &'a [Option<MirrorSql>]) -> Mirrored<'a, 'd> {
+pub(super) fn mirrored<'a, 'd>(draft: &'a Draft<'d>, mirrors: &'a [Option<MirrorSql>]) -> Mirrored<'a, 'd> {
     draft
         .tables
         .iter()
@@ -24,7 +24,7 @@ fn mirrored<'a, 'd>(draft: &'a Draft<'d>, mirrors: &'a [Option<MirrorSql>]) -> M
 }
 
 /// Every pair of every table has a way back, so writes can move.
-fn writes_move(tables: &Mirrored<'_, '_>) -> bool {
+pub(super) fn writes_move(tables: &Mirrored<'_, '_>) -> bool {
     !tables.is_empty()
         && tables
             .iter()
@@ -32,7 +32,7 @@ fn writes_move(tables: &Mirrored<'_, '_>) -> bool {
 }
 
 /// Every old column has a successor that writes can move to, so it can go.
-fn is_contractible(tables: &Mirrored<'_, '_>) -> bool {
+pub(super) fn is_contractible(tables: &Mirrored<'_, '_>) -> bool {
     !tables.is_empty() && tables.iter().all(|(table, _)| table.is_contractible())
 }
 
@@ -66,7 +66,7 @@ pub(super) fn contract(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Opti
     })
 }
 
-fn dropped(tables: &Mirrored<'_, '_>) -> Vec<String> {
+pub(super) fn dropped(tables: &Mirrored<'_, '_>) -> Vec<String> {
     tables
         .iter()
         .flat_map(|(table, _)| {
@@ -81,7 +81,8 @@ fn dropped(tables: &Mirrored<'_, '_>) -> Vec<String> {
 /// What whoever lets writes move must know: writes that fail because of the old side, which no trigger can help.
 pub(super) fn writes_that_fail(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Vec<String> {
     let tables = mirrored(draft, mirrors);
-    if !writes_move(&tables) {
+    // On SQLite the old column may be NULL for the time of the job.
+    if !writes_move(&tables) || draft.engine() == EngineKind::Sqlite {
         return Vec::new();
     }
     let mut reasons = Vec::new();
@@ -105,6 +106,9 @@ pub(super) fn reasons(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Vec<S
     let tables = mirrored(draft, mirrors);
     if !is_contractible(&tables) {
         return Vec::new();
+    }
+    if draft.engine() == EngineKind::Sqlite {
+        return super::sqlite::reasons(&tables);
     }
     let mut reasons = vec![
         format!(
@@ -197,7 +201,7 @@ fn lead(tables: &Mirrored<'_, '_>, steps: &mut Steps) {
     step.authority = Some(engine::postgres::triggers::Authority::New);
 }
 
-fn columns(table: &TableDraft<'_>) -> String {
+pub(super) fn columns(table: &TableDraft<'_>) -> String {
     let names: Vec<String> = table
         .replaced
         .iter()

@@ -65,7 +65,7 @@ pub(super) fn expand(
 }
 
 /// Somebody added a column of that name while the job waited.
-fn not_ours(table: &str, column: &str) -> String {
+pub(super) fn not_ours(table: &str, column: &str) -> String {
     format!(
         "column `{column}` of {table} exists already and was not made by this job; the mirror would overwrite what is in it, and a \
          discard would drop it; rename or drop that column, or choose another name in the spec"

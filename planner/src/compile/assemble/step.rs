@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use classifier::Generated;
+use classifier::{Generated, Sqlite};
 use engine::catalog::TableName;
 use ledger::plan::{Phase, Risk, RiskLevel, Step, StepMode};
 
@@ -41,7 +41,9 @@ impl Steps {
     /// A step of what we generate; how it runs follows from what it locks.
     pub(super) fn push(&mut self, step: NewStep<'_>) -> &mut Step {
         let risk = risk(step.what);
-        let mode = if risk.level == RiskLevel::Medium {
+        let mode = if step.what == Generated::Sqlite(Sqlite::Rebuild) {
+            StepMode::Rebuild
+        } else if risk.level == RiskLevel::Medium {
             StepMode::Watched
         } else {
             StepMode::Short
@@ -58,6 +60,7 @@ impl Steps {
             cleanup: Vec::new(),
             undoes: None,
             not_ours: None,
+            refuse_if: Vec::new(),
             holds_until: None,
             authority: None,
             risk,
