@@ -15,7 +15,7 @@ mod functions;
 mod gate;
 mod types;
 
-pub use check::check;
+pub use check::{check, one_expression};
 pub use types::{canonical_type, is_strict_type};
 
 use super::ident::{self, IdentError};

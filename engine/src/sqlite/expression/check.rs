@@ -2,13 +2,23 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::gate::{not_allowed, one_expression};
+use super::gate::{not_allowed, words_of};
 use super::{Expression, Fault, functions};
 use crate::catalog::Table;
 use crate::postgres::error::{Error, message};
 use crate::sqlite::error::classify;
 use crate::sqlite::tokens::{Token, TokenKind, column_names};
 use crate::sqlite::{ident, text};
+
+/// What can be said without a database: the text is one expression over one row, of functions and operators that never fail and give the same result
+/// each time. Whether its names exist is left to [`check`].
+///
+/// # Errors
+/// [`Fault`], worded for the author of a spec.
+pub fn one_expression(up: &str) -> Result<(), Fault> {
+    let tokens = words_of(up)?;
+    functions::allowed(up, &tokens).map(|_| ())
+}
 
 /// The expression can be computed by a trigger over a row of the table and of `extra` (columns that will have been added, with their types), never
 /// fails, and gives the same result tomorrow.
@@ -21,7 +31,7 @@ pub async fn check(
     up: &str,
     extra: &[(String, String)],
 ) -> Result<Expression, Fault> {
-    let tokens = one_expression(up)?;
+    let tokens = words_of(up)?;
     let mut newer = functions::allowed(up, &tokens)?;
     newer.extend(newer_syntax(&tokens));
     let added = extra
@@ -42,19 +52,16 @@ pub async fn check(
 
 /// What of the grammar came after 3.35.
 fn newer_syntax(tokens: &[Token<'_>]) -> Vec<String> {
-    let distinct = tokens
-        .windows(2)
-        .any(|w| w[0].is_word("DISTINCT") && w[1].is_word("FROM"));
-    let separated = tokens
-        .iter()
-        .any(|t| t.kind == TokenKind::Number && t.text.contains('_'));
-    [
-        (distinct, "IS DISTINCT FROM (3.39)"),
-        (separated, "_ within numbers (3.46)"),
-    ]
-    .into_iter()
-    .filter_map(|(found, what)| found.then(|| what.to_owned()))
-    .collect()
+    let distinct = |w: &[Token<'_>]| w[0].is_word("DISTINCT") && w[1].is_word("FROM");
+    let separated = |t: &Token<'_>| t.kind == TokenKind::Number && t.text.contains('_');
+    let mut newer = Vec::new();
+    if tokens.windows(2).any(distinct) {
+        newer.push("IS DISTINCT FROM (3.39)".to_owned());
+    }
+    if tokens.iter().any(separated) {
+        newer.push("_ within numbers (3.46)".to_owned());
+    }
+    newer
 }
 
 /// The columns named, in the order of `names`. A quoted name must be one, because SQLite would take it for a string otherwise; a rowid must not

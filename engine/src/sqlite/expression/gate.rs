@@ -38,7 +38,7 @@ const CLOCK: &str = "each run would give another value, and the fill would never
 const JSON: &str = "it raises an error on text that is not JSON, and the application's own write would fail; take JSON apart in the application";
 
 /// The tokens of a text that is one expression, which can be pasted between parentheses and stays there.
-pub(super) fn one_expression(text: &str) -> Result<Vec<Token<'_>>, Fault> {
+pub(super) fn words_of(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     let tokens = tokens::with_comments(text)?;
     if tokens.is_empty() {
         return Err(Fault::Empty);

@@ -221,3 +221,16 @@ fn types_are_words_with_at_most_two_numbers() {
     }
     assert!(is_strict_type("integer") && !is_strict_type("VARCHAR(3)"));
 }
+
+#[test]
+fn words_are_judged_without_a_database() {
+    assert!(one_expression("lower(nowhere) || \"nothing\"").is_ok());
+    assert!(matches!(
+        one_expression("abs(a)"),
+        Err(Fault::Function { at: 1, .. })
+    ));
+    assert!(matches!(
+        one_expression("a; b"),
+        Err(Fault::NotAllowed { at: 2, .. })
+    ));
+}
