@@ -9,3 +9,4 @@ pub mod ident;
 pub mod ranges;
 pub(crate) mod text;
 pub mod tokens;
+pub mod triggers;
