@@ -46,6 +46,8 @@ pub struct Expressions {
     pub reads: BTreeMap<(usize, Side), Vec<String>>,
     /// The new column's type as the catalog spells it.
     pub types: BTreeMap<usize, String>,
+    /// SQLite: what of an expression an older version does not know, with the version it came in; the application's own SQLite runs it.
+    pub newer: BTreeMap<(usize, Side), Vec<String>>,
 }
 
 impl Expressions {
@@ -56,6 +58,7 @@ impl Expressions {
             checked: Checked::ByNobody,
             reads: BTreeMap::new(),
             types: BTreeMap::new(),
+            newer: BTreeMap::new(),
         };
         for (index, declared) in spec.changes.iter().enumerate() {
             let Change::AddColumn(change) = &declared.change else {

@@ -3,6 +3,10 @@
 //! Every question is asked even if an earlier one was answered with a fault, so that an author mends a spec
 //! once. Nothing is changed: expressions are tried in transactions that are always rolled back.
 
+mod sqlite;
+
+pub use sqlite::compile_live_sqlite;
+
 use std::collections::BTreeSet;
 
 use engine::catalog::{Catalog, TableKind, TableName};
@@ -44,10 +48,14 @@ pub async fn compile_live(
 ) -> Result<Plan, Vec<Fault>> {
     let asked = ask(conn, spec).await.map_err(|fault| vec![fault])?;
     let compiled = super::compile(spec, &asked.catalog, &asked.expressions, acknowledged);
-    if asked.faults.is_empty() {
+    merged(asked.faults, compiled)
+}
+
+/// The faults that the target told, and those of the compiler that they do not explain.
+fn merged(mut faults: Vec<Fault>, compiled: Result<Plan, Vec<Fault>>) -> Result<Plan, Vec<Fault>> {
+    if faults.is_empty() {
         return compiled;
     }
-    let mut faults = asked.faults;
     // Where the target has said what is wrong with a key, the compiler can only guess at it.
     let told: BTreeSet<Option<String>> = faults.iter().map(|fault| fault.key.clone()).collect();
     faults.extend(

@@ -2,6 +2,8 @@
 
 use engine::catalog::{Catalog, EngineKind, Table, TableName};
 
+use engine::sqlite::ident::MAIN;
+
 use super::lexer::{Kind, significant};
 use super::{dialect, sqlite};
 use crate::spec::nearest;
@@ -31,9 +33,9 @@ pub(crate) fn table_of<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Table
             "{text:?} is not a table's name; write `table` or `schema.table`, odd names in double quotes"
         ));
     };
-    let schemas: Vec<&String> = match &schema {
+    let schemas: Vec<&str> = match &schema {
         Some(schema) => vec![schema],
-        None => catalog.search_path.iter().collect(),
+        None => searched(catalog),
     };
     let is_same = |one: &str, other: &str| dialect::is_same(catalog.engine, one, other);
     let found = schemas.into_iter().find_map(|schema| {
@@ -50,9 +52,17 @@ pub(crate) fn table_of<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Table
     })
 }
 
+/// The schemas in which a name without one is looked for, in order. A file of SQLite has one.
+fn searched(catalog: &Catalog) -> Vec<&str> {
+    match catalog.engine {
+        EngineKind::Postgresql => catalog.search_path.iter().map(String::as_str).collect(),
+        EngineKind::Sqlite => vec![MAIN],
+    }
+}
+
 /// For messages: `track`, or `music.track` where the schema is not the first one searched.
 pub(crate) fn shown(catalog: &Catalog, table: &TableName) -> String {
-    if catalog.search_path.first() == Some(&table.schema) {
+    if searched(catalog).first() == Some(&table.schema.as_str()) {
         table.name.clone()
     } else {
         format!("{}.{}", table.schema, table.name)

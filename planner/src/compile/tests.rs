@@ -3,6 +3,7 @@
 mod golden;
 mod order;
 mod refusals;
+mod sqlite;
 
 use engine::catalog::{Catalog, Table};
 use ledger::plan::Plan;

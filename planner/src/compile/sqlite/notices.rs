@@ -30,6 +30,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         }
     }
     derived(draft);
+    newer(draft);
     one_writer(draft);
 }
 
@@ -103,6 +104,21 @@ fn rebuilt(draft: &mut Draft<'_>, at: usize) {
 pub(super) fn columns(shape: &Shape) -> String {
     let names: Vec<String> = shape.loosened.iter().map(|c| format!("`{c}`")).collect();
     names.join(" and ")
+}
+
+/// The application's own SQLite fires the triggers.
+fn newer(draft: &mut Draft<'_>) {
+    let expressions = draft.expressions;
+    for ((index, side), what) in &expressions.newer {
+        let message = format!(
+            "`{}` of change {} uses {}. The triggers run in the application's SQLite: with an older one each of its writes to the table fails. \
+             Approve if every application that writes this file has that version or a later one.",
+            side.key(),
+            index + 1,
+            what.join(", ")
+        );
+        draft.notice_to_approve("SL-NEWER-SQLITE", message);
+    }
 }
 
 fn one_writer(draft: &mut Draft<'_>) {

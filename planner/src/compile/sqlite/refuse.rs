@@ -4,7 +4,7 @@
 //! two facts: a trigger cannot change the row that is about to be written, so every write is judged before the mirror has
 //! seen it; and what has to be carried is carried by a copy of the table, made from texts.
 
-use engine::catalog::{Column, ConstraintKind, Dependent, Table, TableKind};
+use engine::catalog::{Column, ConstraintKind, Table, TableKind};
 
 use engine::sqlite::ranges;
 
@@ -177,10 +177,23 @@ pub(super) fn has_default(column: &Column) -> bool {
 /// What of the table depends on a column that is taken out of sight: it would be rewritten to the hidden name, and break at the drop.
 pub(super) fn readers(table: &Table, column: &str) -> Vec<String> {
     let mut why = Vec::new();
-    for dependent in table.dependents.iter().filter(|d| names(d, column)) {
+    let own = |name: &str| {
+        let mut triggers = table.triggers.iter();
+        triggers.any(|t| name == format!("trigger {} on {}", t.name, table.name.name))
+    };
+    for dependent in table
+        .dependents
+        .iter()
+        .filter(|d| is_same(Sqlite, &d.column, column))
+    {
         match dependent.kind.as_str() {
             "view" => why.push(format!(
                 "{} reads it, and SQLite would rename it there too; drop the view for the time of the job, and create it anew with the new name",
+                dependent.name
+            )),
+            // One of the table's own is carried, or refused with its text.
+            "trigger body" if !own(&dependent.name) => why.push(format!(
+                "{} names it, and would break at the drop; drop that trigger for the time of the job, or write it without `{column}`",
                 dependent.name
             )),
             "generated column" => why.push(format!(
@@ -207,9 +220,4 @@ pub(super) fn readers(table: &Table, column: &str) -> Vec<String> {
         why.push("it is part of the primary key, which names rows while the job runs".to_owned());
     }
     why
-}
-
-/// A view is known by the table it names, if not by the column.
-fn names(dependent: &Dependent, column: &str) -> bool {
-    dependent.column.is_empty() || is_same(Sqlite, &dependent.column, column)
 }

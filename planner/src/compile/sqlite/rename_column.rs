@@ -3,7 +3,7 @@
 //! NOT NULL, checks, keys, indexes and triggers stay with the old column, which judges every write until the drop; there the table's own
 //! texts name the new column where they named the old one ([`super::shape`]). What that cannot do is refused by name.
 
-use engine::catalog::{Column, ConstraintKind, Table};
+use engine::catalog::{Column, ConstraintKind};
 use engine::mirror::{Down, OnDownError, Pair};
 use engine::sqlite::ident::quote;
 
@@ -105,15 +105,24 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
     let table = draft.tables[at].table;
     let shown = draft.tables[at].shown.clone();
     let named = |columns: &[String]| columns.iter().any(|c| is_same(Sqlite, c, &from.name));
-    let indexes: Vec<String> = indexes_of(table, &named);
-    if !indexes.is_empty() {
+    let indexes = table.indexes.iter().filter(|i| named(&i.columns));
+    let unique = table
+        .constraints
+        .iter()
+        .filter(|c| c.kind == ConstraintKind::Unique && named(&c.columns));
+    let later: Vec<String> = indexes
+        .map(|i| format!("index `{}`", i.name))
+        .chain(unique.map(|c| format!("constraint `{}`", c.name)))
+        .collect();
+    if !later.is_empty() {
         let message = format!(
-            "{} of {shown} come to `{to}` at the drop, not before: until then a query that looks for rows by `{to}` reads every row. Create an \
-             index on `{to}` before reads flip if the application needs one, and drop it before the drop, which refuses an index that it \
-             does not know.",
-            indexes.join(", ")
+            "What belongs to `{}` of {shown} comes to `{to}` at the drop, not before: {}. Until then a query that looks for rows by `{to}` reads \
+             every row, and ON CONFLICT cannot name it. Where the application needs that, create an index on `{to}` before reads flip, and drop \
+             it before the soft drop, which refuses an index that it does not know.",
+            from.name,
+            later.join(", ")
         );
-        draft.notice("SL-INDEX-LATER", message);
+        draft.notice_to_approve("SL-INDEX-LATER", message);
     }
     let checks = table
         .constraints
@@ -129,9 +138,4 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
         );
         draft.notice_to_approve("SL-CHECK-SEES-NULL", message);
     }
-}
-
-fn indexes_of(table: &Table, named: &impl Fn(&[String]) -> bool) -> Vec<String> {
-    let indexes = table.indexes.iter().filter(|i| named(&i.columns));
-    indexes.map(|i| format!("index `{}`", i.name)).collect()
 }

@@ -103,7 +103,7 @@ impl Shape {
 /// Finds the forms of every table that is mirrored, or why there is none.
 pub(super) fn choose(draft: &mut Draft<'_>) {
     for at in 0..draft.tables.len() {
-        if draft.tables[at].pairs.is_empty() {
+        if draft.tables[at].pairs.is_empty() || draft.has_fault(at) {
             continue;
         }
         // Without a text the table was refused before.
@@ -212,18 +212,16 @@ fn last(draft: &Draft<'_>, at: usize, original: &Form) -> Result<Last, String> {
         must: false,
         dropped_indexes: Vec::new(),
     };
-    for (index, declared) in draft.spec.changes.iter().enumerate() {
-        if draft.table_of[index] != Some(at) {
-            continue;
-        }
-        match &declared.change {
-            Change::RenameColumn(change) => last.rename(table, &change.from, &change.to)?,
-            Change::AddColumn(change) => {
-                if let Some(old) = &change.replaces {
-                    last.replace(table, old)?;
-                }
-            }
-            Change::Sql(_) => {}
+    let changes = draft.spec.changes.iter().zip(&draft.table_of);
+    let of_table = || {
+        changes
+            .clone()
+            .filter(|(_, of)| **of == Some(at))
+            .map(|(declared, _)| &declared.change)
+    };
+    for change in of_table() {
+        if let Change::RenameColumn(change) = change {
+            last.rename(table, &change.from, &change.to)?;
         }
     }
     for added in &draft.expand {
@@ -237,6 +235,14 @@ fn last(draft: &Draft<'_>, at: usize, original: &Form) -> Result<Last, String> {
                 last.add(&draft.tables[at].quoted, &table.name.name, column, statements)?;
             }
             Added::Column { .. } | Added::Raw(_) => {}
+        }
+    }
+    // Last, because a table has at least one column.
+    for change in of_table() {
+        if let Change::AddColumn(change) = change
+            && let Some(old) = &change.replaces
+        {
+            last.replace(table, old)?;
         }
     }
     Ok(last)
