@@ -147,7 +147,7 @@ impl Ledger {
         let sql = format!(
             "/* ledger.jobs_unfinished */
             SELECT {COLUMNS}
-            FROM sluice.job
+            FROM sluice.job AS job
             WHERE ended_at IS NULL
                 OR EXISTS (SELECT 1 FROM sluice.command c WHERE c.job = job.id AND c.applied_at IS NULL)
             ORDER BY created_at"
