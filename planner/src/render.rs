@@ -197,8 +197,7 @@ fn one_step(page: &mut Page, step: &Step) {
         page.sql(7, cleanup);
     }
     for refused in &step.refuse_if {
-        page.paragraph(5, "refused if this is true:");
-        page.sql(7, &refused.query);
+        page.paragraph(5, &format!("asked first, and if so refused: {}", refused.message));
     }
     let check = if step.done.is_some() {
         "checked in the catalog"
@@ -287,7 +286,9 @@ fn budget(page: &mut Page, plan: &Plan) {
             "nothing is written while a replica is more than {} behind",
             written(budget.max_replica_lag)
         ),
-        EngineKind::Sqlite => "the file has one writer, so the application waits for a batch that runs".to_owned(),
+        EngineKind::Sqlite => {
+            "the file has one writer, so the application waits for a batch that runs".to_owned()
+        }
     };
     page.title("budget");
     page.paragraph(2, &format!("{batches}; {beside}"));

@@ -257,7 +257,9 @@ fn can_be_restored(draft: &mut Draft<'_>, index: usize, table: usize, column: &C
         .any(|pair| pair.down.as_ref().is_some_and(|down| down.column == column.name))
     {
         "is restored by another change of this spec already"
-    } else if let (EngineKind::Sqlite, Some(why)) = (draft.engine(), sqlite::cannot_be_restored(found, column)) {
+    } else if let (EngineKind::Sqlite, Some(why)) =
+        (draft.engine(), sqlite::cannot_be_restored(found, column))
+    {
         why
     } else {
         return true;

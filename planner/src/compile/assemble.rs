@@ -19,9 +19,7 @@ use engine::mirror::{self, Hidden, Mirror, MirrorSql};
 use engine::postgres::ident::IdentError;
 use engine::postgres::triggers;
 use ledger::job::JobState;
-use ledger::plan::{
-    Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn,
-};
+use ledger::plan::{Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn};
 
 use std::time::Duration;
 
@@ -83,7 +81,11 @@ fn assembled(draft: &Draft<'_>) -> Result<Plan, Error> {
         tag: draft.tag.clone(),
         spec: draft.spec.canonical(),
         search_path: draft.catalog.search_path.clone(),
-        tables: draft.tables.iter().map(|table| planned(draft.engine(), table)).collect(),
+        tables: draft
+            .tables
+            .iter()
+            .map(|table| planned(draft.engine(), table))
+            .collect(),
         steps: steps.all,
         fills: fills
             .map(|(id, table)| fill::fill(draft.engine(), id, table))

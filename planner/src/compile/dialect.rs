@@ -55,7 +55,9 @@ pub(super) fn words(engine: EngineKind, text: &str) -> Vec<String> {
 /// Why a text is not one expression, in words for its author.
 pub(super) fn one_expression(engine: EngineKind, text: &str) -> Result<(), String> {
     match engine {
-        EngineKind::Postgresql => postgres::expression::one_expression(text).map_err(|fault| fault.to_string()),
+        EngineKind::Postgresql => {
+            postgres::expression::one_expression(text).map_err(|fault| fault.to_string())
+        }
         EngineKind::Sqlite => sqlite::expression::one_expression(text).map_err(|fault| fault.to_string()),
     }
 }

@@ -232,11 +232,17 @@ impl<'a> Draft<'a> {
 
     /// Whether some change of a table has a fault: what would follow from it need not be told too.
     pub(super) fn has_fault(&self, table: usize) -> bool {
-        let changes = self.table_of.iter().enumerate().filter(|(_, of)| **of == Some(table));
-        changes.map(|(index, _)| format!("[[change]] {} ", index + 1)).any(|begin| {
-            let keys = self.faults.iter().filter_map(|fault| fault.key.as_ref());
-            keys.into_iter().any(|key| key.starts_with(&begin))
-        })
+        let changes = self
+            .table_of
+            .iter()
+            .enumerate()
+            .filter(|(_, of)| **of == Some(table));
+        changes
+            .map(|(index, _)| format!("[[change]] {} ", index + 1))
+            .any(|begin| {
+                let keys = self.faults.iter().filter_map(|fault| fault.key.as_ref());
+                keys.into_iter().any(|key| key.starts_with(&begin))
+            })
     }
 
     /// Writes down something the reader should know.

@@ -71,7 +71,13 @@ fn key(table: &TableDraft<'_>, alias: &str) -> Result<String, IdentError> {
     }
     let pairs: Result<Vec<String>, IdentError> = columns
         .iter()
-        .map(|name| Ok(format!("{}, {alias}.{}", literal(name), postgres::ident::quote(name)?)))
+        .map(|name| {
+            Ok(format!(
+                "{}, {alias}.{}",
+                literal(name),
+                postgres::ident::quote(name)?
+            ))
+        })
         .collect();
     Ok(format!("pg_catalog.jsonb_build_object({})", pairs?.join(", ")))
 }

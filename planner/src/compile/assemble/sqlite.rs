@@ -11,8 +11,8 @@ mod back;
 mod cutover;
 mod forward;
 
-use engine::postgres::ident::IdentError;
 use engine::mirror::MirrorSql;
+use engine::postgres::ident::IdentError;
 
 use super::step::Steps;
 use crate::compile::draft::Draft;

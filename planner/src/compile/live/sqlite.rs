@@ -94,7 +94,11 @@ impl Asked {
                 let found = text.and_then(|text| names::table_of(&self.catalog, text).ok());
                 found.is_some_and(|found| found.name == table.name)
             };
-            let index = spec.changes.iter().position(|declared| named(declared.change.table())).unwrap_or_default();
+            let index = spec
+                .changes
+                .iter()
+                .position(|declared| named(declared.change.table()))
+                .unwrap_or_default();
             let (Some(row), Ok(quoted)) = (ranges::row_column(table), ident::table(&table.name)) else {
                 continue;
             };
@@ -107,7 +111,8 @@ impl Asked {
                     table.name.name,
                     ranges::COUNTED_AT_ZERO - 1
                 );
-                self.faults.push(spec.fault(index, "table", Code::Unsuitable, message));
+                self.faults
+                    .push(spec.fault(index, "table", Code::Unsuitable, message));
             }
         }
         Ok(())
@@ -127,11 +132,13 @@ impl Asked {
             return Ok(());
         };
         let table = table.clone();
-        self.check(conn, (spec, index, Side::Up), &table, (up, &[])).await?;
+        self.check(conn, (spec, index, Side::Up), &table, (up, &[]))
+            .await?;
         if let Some(down) = &change.down {
             let new_type = self.expressions.types.get(&index).cloned().unwrap_or_default();
             let extra = [(change.column.clone(), new_type)];
-            self.check(conn, (spec, index, Side::Down), &table, (down, &extra)).await?;
+            self.check(conn, (spec, index, Side::Down), &table, (down, &extra))
+                .await?;
         }
         Ok(())
     }
@@ -150,7 +157,10 @@ impl Asked {
         match expression::check(conn, table, text, extra).await {
             Ok(checked) => {
                 // The new column is not one of the table's yet.
-                let reads = checked.reads.into_iter().filter(|name| table.column(name).is_some());
+                let reads = checked
+                    .reads
+                    .into_iter()
+                    .filter(|name| table.column(name).is_some());
                 self.expressions.reads.insert((index, side), reads.collect());
                 if !checked.newer.is_empty() {
                     self.expressions.newer.insert((index, side), checked.newer);

@@ -57,11 +57,19 @@ fn user_trigger(draft: &mut Draft<'_>, at: usize, trigger: &Trigger) {
     let written: Vec<String> = draft.tables[at]
         .pairs
         .iter()
-        .flat_map(|pair| [Some(pair.new.clone()), pair.down.as_ref().map(|down| down.column.clone())])
+        .flat_map(|pair| {
+            [
+                Some(pair.new.clone()),
+                pair.down.as_ref().map(|down| down.column.clone()),
+            ]
+        })
         .flatten()
         .collect();
     let watches = trigger.update_of.is_empty()
-        || trigger.update_of.iter().any(|c| written.iter().any(|w| is_same(Sqlite, w, c)));
+        || trigger
+            .update_of
+            .iter()
+            .any(|c| written.iter().any(|w| is_same(Sqlite, w, c)));
     if !trigger.on_update || !watches {
         return;
     }

@@ -44,7 +44,10 @@ pub(super) fn compile(draft: &mut Draft<'_>, index: usize, change: &RawSql) {
         mode: StepMode::Short,
         run: split(&change.run),
         undo: change.undo.as_deref().map(split),
-        done: change.done.as_deref().and_then(|done| self::split(done).into_iter().next()),
+        done: change
+            .done
+            .as_deref()
+            .and_then(|done| self::split(done).into_iter().next()),
     }));
 }
 
@@ -93,7 +96,11 @@ pub(super) fn refuse_rebuilt(draft: &mut Draft<'_>) {
         let Change::Sql(change) = &declared.change else {
             continue;
         };
-        let words: Vec<String> = change.run.iter().flat_map(|text| super::words::all(text)).collect();
+        let words: Vec<String> = change
+            .run
+            .iter()
+            .flat_map(|text| super::words::all(text))
+            .collect();
         for (name, shown) in &rebuilt {
             if words.iter().any(|word| word.eq_ignore_ascii_case(name)) {
                 let message = format!(
@@ -111,7 +118,9 @@ fn statements(text: &str) -> Result<Vec<Vec<Token<'_>>>, Error> {
     let mut statements = vec![Vec::new()];
     let mut open = 0_u32;
     for token in tokens(text)? {
-        let current: &mut Vec<Token<'_>> = statements.last_mut().expect("there is always a statement under way");
+        let current: &mut Vec<Token<'_>> = statements
+            .last_mut()
+            .expect("there is always a statement under way");
         let is_trigger = is_trigger(current);
         if is_trigger && (token.is_word("BEGIN") || (open > 0 && token.is_word("CASE"))) {
             open += 1;
@@ -158,7 +167,10 @@ mod tests {
         let check = |text: &str, expected: &[&str]| assert_eq!(split(text), expected, "{text}");
         check("SELECT 1; ; SELECT ';' -- ;\n", &["SELECT 1", "SELECT ';'"]);
         let trigger = "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 THEN 2 END; SELECT 3; END";
-        check(&format!("{trigger}; DROP TABLE [a;b]"), &[trigger, "DROP TABLE [a;b]"]);
+        check(
+            &format!("{trigger}; DROP TABLE [a;b]"),
+            &[trigger, "DROP TABLE [a;b]"],
+        );
         check("-- nothing", &[]);
     }
 }

@@ -29,7 +29,10 @@ pub(in crate::compile) fn statements(
     let columns = columns.join(", ");
     let mut statements = vec![
         form.definition.clone(),
-        format!("INSERT INTO {quoted_copy} ({columns}) SELECT {columns} FROM {}", table.quoted),
+        format!(
+            "INSERT INTO {quoted_copy} ({columns}) SELECT {columns} FROM {}",
+            table.quoted
+        ),
     ];
     if options.autoincrement {
         let (old, new) = (literal(name), literal(copy));
@@ -48,7 +51,13 @@ pub(in crate::compile) fn statements(
 /// Whether the table has something that the copy would lose. Ours (`sluice_<tag>_...`) comes and goes with the job.
 pub(in crate::compile) fn refuse_unknown(table: &TableDraft<'_>, tag: &str, columns: &[String]) -> RefuseIf {
     let name = literal(&table.table.name.name);
-    let list = |names: Vec<String>| if names.is_empty() { "''".to_owned() } else { names.join(", ") };
+    let list = |names: Vec<String>| {
+        if names.is_empty() {
+            "''".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
     let own = format!("sluice_{tag}_");
     let columns = list(columns.iter().map(|c| literal(&c.to_ascii_lowercase())).collect());
     let found = table.table;

@@ -145,8 +145,9 @@ fn hides_the_row(draft: &mut Draft<'_>, index: usize) {
     };
     let new = change.new_column().unwrap_or_default().to_owned();
     if NAMES.iter().any(|name| name.eq_ignore_ascii_case(&new)) {
-        let message =
-            format!("`{new}` is a name of the row's own number on SQLite; a column of that name would hide it; choose another name");
+        let message = format!(
+            "`{new}` is a name of the row's own number on SQLite; a column of that name would hide it; choose another name"
+        );
         draft.fault(index, key, Code::Value, message);
     }
 }
@@ -180,7 +181,11 @@ pub(super) fn readers(table: &Table, column: &str) -> Vec<String> {
         let mut triggers = table.triggers.iter();
         triggers.any(|t| name == format!("trigger {} on {}", t.name, table.name.name))
     };
-    for dependent in table.dependents.iter().filter(|d| is_same(Sqlite, &d.column, column)) {
+    for dependent in table
+        .dependents
+        .iter()
+        .filter(|d| is_same(Sqlite, &d.column, column))
+    {
         match dependent.kind.as_str() {
             "view" => why.push(format!(
                 "{} reads it, and SQLite would rename it there too; drop the view for the time of the job, and create it anew with the new name",
@@ -206,7 +211,10 @@ pub(super) fn readers(table: &Table, column: &str) -> Vec<String> {
             ));
         }
     }
-    if let Some(key) = table.constraints.iter().find(|c| c.kind == ConstraintKind::PrimaryKey)
+    if let Some(key) = table
+        .constraints
+        .iter()
+        .find(|c| c.kind == ConstraintKind::PrimaryKey)
         && key.columns.iter().any(|c| is_same(Sqlite, c, column))
     {
         why.push("it is part of the primary key, which names rows while the job runs".to_owned());

@@ -82,7 +82,9 @@ fn refused(draft: &mut Draft<'_>, index: usize, at: usize, from: &Column) {
     let table = draft.tables[at].table;
     let mut why = Vec::new();
     if from.generated {
-        why.push("it is generated; add a column with its expression as `up` instead (`add_column`)".to_owned());
+        why.push(
+            "it is generated; add a column with its expression as `up` instead (`add_column`)".to_owned(),
+        );
     }
     if refuse::has_default(from) {
         why.push(
@@ -104,7 +106,10 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
     let shown = draft.tables[at].shown.clone();
     let named = |columns: &[String]| columns.iter().any(|c| is_same(Sqlite, c, &from.name));
     let indexes = table.indexes.iter().filter(|i| named(&i.columns));
-    let unique = table.constraints.iter().filter(|c| c.kind == ConstraintKind::Unique && named(&c.columns));
+    let unique = table
+        .constraints
+        .iter()
+        .filter(|c| c.kind == ConstraintKind::Unique && named(&c.columns));
     let later: Vec<String> = indexes
         .map(|i| format!("index `{}`", i.name))
         .chain(unique.map(|c| format!("constraint `{}`", c.name)))
@@ -119,7 +124,10 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
         );
         draft.notice_to_approve("SL-INDEX-LATER", message);
     }
-    let checks = table.constraints.iter().filter(|c| c.kind == ConstraintKind::Check && named(&c.columns));
+    let checks = table
+        .constraints
+        .iter()
+        .filter(|c| c.kind == ConstraintKind::Check && named(&c.columns));
     let checks: Vec<String> = checks.map(|c| format!("`{}`", c.definition)).collect();
     if !checks.is_empty() {
         let message = format!(

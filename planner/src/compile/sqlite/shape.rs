@@ -82,7 +82,10 @@ impl Shape {
             self.copy = draft.object();
         }
         let copy = quote(&self.copy).unwrap_or_default();
-        for form in [&mut self.loose, &mut self.original, &mut self.last].into_iter().flatten() {
+        for form in [&mut self.loose, &mut self.original, &mut self.last]
+            .into_iter()
+            .flatten()
+        {
             form.definition = text::named(&form.definition, &copy)?;
         }
         Ok(self)
@@ -169,7 +172,10 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
             ..original.clone()
         }),
         original: (!loosened.is_empty()).then_some(original),
-        dropped_indexes: last.as_ref().map(|l| l.dropped_indexes.clone()).unwrap_or_default(),
+        dropped_indexes: last
+            .as_ref()
+            .map(|l| l.dropped_indexes.clone())
+            .unwrap_or_default(),
         last: last.filter(|_| must).map(|last| last.form),
         loosened,
         copy: String::new(),
@@ -207,7 +213,12 @@ fn last(draft: &Draft<'_>, at: usize, original: &Form) -> Result<Last, String> {
         dropped_indexes: Vec::new(),
     };
     let changes = draft.spec.changes.iter().zip(&draft.table_of);
-    let of_table = || changes.clone().filter(|(_, of)| **of == Some(at)).map(|(declared, _)| &declared.change);
+    let of_table = || {
+        changes
+            .clone()
+            .filter(|(_, of)| **of == Some(at))
+            .map(|(declared, _)| &declared.change)
+    };
     for change in of_table() {
         if let Change::RenameColumn(change) = change {
             last.rename(table, &change.from, &change.to)?;
@@ -265,12 +276,19 @@ impl Last {
         self.form.definition =
             text::without_column(&self.form.definition, old).map_err(about("table", name))?;
         self.form.columns.retain(|c| !is_same(Sqlite, c, old));
-        for trigger in table.triggers.iter().filter(|t| trigger_names(&t.definition, old)) {
+        for trigger in table
+            .triggers
+            .iter()
+            .filter(|t| trigger_names(&t.definition, old))
+        {
             return Err(format!("trigger `{}` names `{old}`, which goes", trigger.name));
         }
         for index in created(table).filter(|i| i.columns.iter().any(|c| is_same(Sqlite, c, old))) {
             if index.columns.len() > 1 && (index.unique || index.expression_or_partial) {
-                return Err(format!("index `{}` names `{old}`, which goes, together with other columns", index.name));
+                return Err(format!(
+                    "index `{}` names `{old}`, which goes, together with other columns",
+                    index.name
+                ));
             }
             self.dropped_indexes.push(index.name.clone());
             self.form.indexes.retain(|text| *text != index.definition);
@@ -296,14 +314,21 @@ impl Last {
 fn is_constrained(table: &Table, column: &str) -> bool {
     let named = |columns: &[String]| columns.iter().any(|c| is_same(Sqlite, c, column));
     table.constraints.iter().any(|c| named(&c.columns))
-        || table.indexes.iter().any(|i| i.constraint.is_some() && named(&i.columns))
+        || table
+            .indexes
+            .iter()
+            .any(|i| i.constraint.is_some() && named(&i.columns))
 }
 
 /// A view that names the table would follow it through the copy, or break.
 fn refuse_views(draft: &mut Draft<'_>, at: usize) {
     let table = draft.tables[at].table;
     let is_rebuilt = draft.tables[at].shape.as_ref().is_some_and(Shape::is_rebuilt);
-    let goes: Vec<String> = draft.tables[at].replaced.iter().map(|r| r.column.clone()).collect();
+    let goes: Vec<String> = draft.tables[at]
+        .replaced
+        .iter()
+        .map(|r| r.column.clone())
+        .collect();
     let index = draft.tables[at].first_change;
     let mut why: Vec<String> = Vec::new();
     if draft.tables[at].is_contractible() {

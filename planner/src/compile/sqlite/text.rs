@@ -30,7 +30,9 @@ pub(in crate::compile) enum Unsafe {
     #[error("`{0}` names it together with other columns")]
     Shared(String),
     /// RENAME would leave that name behind.
-    #[error("an expression of it names the table itself (`{0}.`), which a copy cannot follow; leave the table's name out there")]
+    #[error(
+        "an expression of it names the table itself (`{0}.`), which a copy cannot follow; leave the table's name out there"
+    )]
     NamesItself(String),
 }
 
@@ -38,7 +40,10 @@ pub(in crate::compile) enum Unsafe {
 pub(super) fn named(text: &str, quoted: &str) -> Result<String, Unsafe> {
     let definition = Definition::parse(text)?;
     let own = |t: &Token<'_>| t.is_name(&definition.name);
-    let itself = definition.tokens.windows(2).find(|pair| own(&pair[0]) && pair[1].is_symbol("."));
+    let itself = definition
+        .tokens
+        .windows(2)
+        .find(|pair| own(&pair[0]) && pair[1].is_symbol("."));
     if itself.is_some() {
         return Err(Unsafe::NamesItself(definition.name));
     }
@@ -50,7 +55,11 @@ pub(super) fn named(text: &str, quoted: &str) -> Result<String, Unsafe> {
 pub(super) fn without_column(text: &str, column: &str) -> Result<String, Unsafe> {
     let definition = Definition::parse(text)?;
     let names = |columns: &[String]| columns.iter().any(|c| c.eq_ignore_ascii_case(column));
-    for other in definition.columns.iter().filter(|c| !c.name.eq_ignore_ascii_case(column)) {
+    for other in definition
+        .columns
+        .iter()
+        .filter(|c| !c.name.eq_ignore_ascii_case(column))
+    {
         for clause in &other.clauses {
             let reads = matches!(clause.kind, ClauseKind::Check | ClauseKind::Generated)
                 && names(&definition.columns_in(&definition.within_brackets(&clause.tokens)));
@@ -65,7 +74,11 @@ pub(super) fn without_column(text: &str, column: &str) -> Result<String, Unsafe>
             return Err(Unsafe::Shared(on_one_line(&text[constraint.span.clone()])));
         }
         // With the comma before it, if there is one: SQLite reads constraints without commas between them, too.
-        let before = definition.tokens.iter().rev().find(|t| t.start < constraint.span.start);
+        let before = definition
+            .tokens
+            .iter()
+            .rev()
+            .find(|t| t.start < constraint.span.start);
         let start = before
             .filter(|t| t.is_symbol(","))
             .map_or(constraint.span.start, |comma| comma.start);
@@ -81,8 +94,9 @@ fn on_one_line(text: &str) -> String {
 /// What a word can be in an expression beside a column.
 fn is_keyword(token: &Token<'_>) -> bool {
     const WORDS: &[&str] = &[
-        "AND", "AS", "ASC", "BETWEEN", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "ESCAPE", "GLOB", "IN", "IS", "ISNULL",
-        "LIKE", "MATCH", "NOT", "NOTNULL", "NULL", "OR", "REGEXP", "THEN", "WHEN", "WHERE",
+        "AND", "AS", "ASC", "BETWEEN", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "ESCAPE", "GLOB",
+        "IN", "IS", "ISNULL", "LIKE", "MATCH", "NOT", "NOTNULL", "NULL", "OR", "REGEXP", "THEN", "WHEN",
+        "WHERE",
     ];
     token.is_any_word(WORDS)
 }
@@ -100,7 +114,11 @@ pub(super) fn renamed_index(text: &str, from: &str, to: &str) -> Result<String, 
     let tokens = tokens(text)?;
     // CREATE [UNIQUE] INDEX name ON table (: what comes before the bracket names no column.
     let on = tokens.iter().position(|t| t.is_word("ON")).ok_or(Unsafe::Form)?;
-    let open = tokens[on..].iter().position(|t| t.is_symbol("(")).ok_or(Unsafe::Form)? + on;
+    let open = tokens[on..]
+        .iter()
+        .position(|t| t.is_symbol("("))
+        .ok_or(Unsafe::Form)?
+        + on;
     let rest = &tokens[open..];
     let places: Vec<usize> = column_names(rest)
         .into_iter()
@@ -156,24 +174,36 @@ mod tests {
             named("CREATE TABLE [t](a REFERENCES t(a))", "\"u\"").unwrap(),
             "CREATE TABLE \"u\"(a REFERENCES t(a))"
         );
-        assert!(matches!(named("CREATE TABLE t(a CHECK (t.a > 0))", "\"u\""), Err(Unsafe::NamesItself(_))));
+        assert!(matches!(
+            named("CREATE TABLE t(a CHECK (t.a > 0))", "\"u\""),
+            Err(Unsafe::NamesItself(_))
+        ));
     }
 
     #[test]
     fn a_column_goes_with_what_names_it_alone() {
-        let check = |text: &str, column: &str, expected: &str| assert_eq!(without_column(text, column).unwrap(), expected);
+        let check = |text: &str, column: &str, expected: &str| {
+            assert_eq!(without_column(text, column).unwrap(), expected)
+        };
         check(
             "CREATE TABLE t(a, b, c, UNIQUE (b), CHECK (c > 0), CHECK (b > 0))",
             "B",
             "CREATE TABLE t(a, c, CHECK (c > 0))",
         );
-        check("CREATE TABLE t(a, b UNIQUE, FOREIGN KEY (b) REFERENCES u(a))", "b", "CREATE TABLE t(a)");
+        check(
+            "CREATE TABLE t(a, b UNIQUE, FOREIGN KEY (b) REFERENCES u(a))",
+            "b",
+            "CREATE TABLE t(a)",
+        );
         for shared in [
             "CREATE TABLE t(a, b, UNIQUE (a, b))",
             "CREATE TABLE t(a, b CHECK (a > b))",
             "CREATE TABLE t(a, b AS (a + 1))",
         ] {
-            assert!(matches!(without_column(shared, "a"), Err(Unsafe::Shared(_))), "{shared}");
+            assert!(
+                matches!(without_column(shared, "a"), Err(Unsafe::Shared(_))),
+                "{shared}"
+            );
         }
     }
 
@@ -194,7 +224,11 @@ mod tests {
             "CREATE TRIGGER fax AFTER UPDATE OF \"n\" ON customer WHEN OLD.\"n\" IS NOT NEW.\"n\" BEGIN INSERT INTO log VALUES (new.\"n\", 'fax'); END"
         );
         assert!(trigger_names(trigger, "fax") && !trigger_names(trigger, "email"));
-        let other = "CREATE TRIGGER a AFTER INSERT ON customer BEGIN INSERT INTO log (fax) VALUES (NEW.fax); END";
-        assert!(matches!(renamed_trigger(other, "fax", "n"), Err(Unsafe::Ambiguous(_))));
+        let other =
+            "CREATE TRIGGER a AFTER INSERT ON customer BEGIN INSERT INTO log (fax) VALUES (NEW.fax); END";
+        assert!(matches!(
+            renamed_trigger(other, "fax", "n"),
+            Err(Unsafe::Ambiguous(_))
+        ));
     }
 }

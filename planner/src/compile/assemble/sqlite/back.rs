@@ -42,7 +42,10 @@ fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(),
     let (mut inserted, mut updated) = (Vec::new(), Vec::new());
     for column in &shape.loosened {
         let quoted = quote(column)?;
-        let message = literal(&format!("NOT NULL constraint failed: {}.{column}", table.table.name.name));
+        let message = literal(&format!(
+            "NOT NULL constraint failed: {}.{column}",
+            table.table.name.name
+        ));
         let raise = format!("SELECT RAISE(ABORT, {message}) WHERE NEW.{quoted} IS NULL");
         // A row whose way back was closed has none, and an UPDATE of it that leaves it so is not to blame.
         updated.push(format!("{raise} AND OLD.{quoted} IS NOT NULL;"));
@@ -62,18 +65,25 @@ fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(),
         phase: Phase::Rollback,
         table: Some(&table.table.name),
         what: Generated::Sqlite(Sqlite::Triggers),
-        title: format!("refuse NULLs in {} by triggers, until its own NOT NULL is back", of(table, shape)),
+        title: format!("refuse NULLs in {} by triggers", of(table, shape)),
         statements: vec![
             trigger(on_insert, "INSERT", &inserted)?,
             trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")), &updated)?,
         ],
-        done: Some(done::all(&[done::has_trigger(on_insert), done::has_trigger(on_update)])),
+        done: Some(done::all(&[
+            done::has_trigger(on_insert),
+            done::has_trigger(on_update),
+        ])),
     });
     Ok(())
 }
 
 fn of(table: &TableDraft<'_>, shape: &Shape) -> String {
-    let names: Vec<String> = shape.loosened.iter().map(|c| format!("{}.{c}", table.shown)).collect();
+    let names: Vec<String> = shape
+        .loosened
+        .iter()
+        .map(|c| format!("{}.{c}", table.shown))
+        .collect();
     names.join(", ")
 }
 
@@ -103,8 +113,15 @@ fn drop_new(table: &TableDraft<'_>, column: &str, steps: &mut Steps) -> Result<(
         table: Some(name),
         what: Generated::Sqlite(Sqlite::DropColumn),
         title: format!("drop column {}.{column}", table.shown),
-        statements: vec![format!("ALTER TABLE {} DROP COLUMN {}", table.quoted, quote(column)?)],
-        done: Some(done::all(&[format!("NOT {}", done::has_column(&name.name, column))])),
+        statements: vec![format!(
+            "ALTER TABLE {} DROP COLUMN {}",
+            table.quoted,
+            quote(column)?
+        )],
+        done: Some(done::all(&[format!(
+            "NOT {}",
+            done::has_column(&name.name, column)
+        )])),
     });
     step.refuse_if = only_copies(table, column).into_iter().collect();
     Ok(())
@@ -116,21 +133,30 @@ fn restore(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resu
     let Some(shape) = &table.shape else { return Ok(()) };
     let name = &table.table.name;
     let new: Vec<&str> = added_to(draft, at).map(|(column, _)| column).collect();
-    let gone = new.iter().map(|column| format!("NOT {}", done::has_column(&name.name, column)));
-    let strict = shape.loosened.iter().map(|column| done::is_not_null(&name.name, column));
+    let gone = new
+        .iter()
+        .map(|column| format!("NOT {}", done::has_column(&name.name, column)));
+    let strict = shape
+        .loosened
+        .iter()
+        .map(|column| done::is_not_null(&name.name, column));
     let questions: Vec<String> = gone.chain(strict).collect();
     let step = steps.push(NewStep {
         phase: Phase::Discard,
         table: Some(name),
         what: Generated::Sqlite(Sqlite::Rebuild),
-        title: format!("rebuild {} as it was, without {}", table.shown, new.join(", ")),
+        title: format!("rebuild {} as it was", table.shown),
         statements: rebuild::statements(table, form, shape.options, &shape.copy)?,
         done: Some(done::all(&questions)),
     });
     let mut known = names(table);
     known.extend(new.iter().map(|column| (*column).to_owned()));
-    step.refuse_if = new.iter().filter_map(|column| only_copies(table, column)).collect();
-    step.refuse_if.push(rebuild::refuse_unknown(table, &draft.tag, &known));
+    step.refuse_if = new
+        .iter()
+        .filter_map(|column| only_copies(table, column))
+        .collect();
+    step.refuse_if
+        .push(rebuild::refuse_unknown(table, &draft.tag, &known));
     for column in &shape.loosened {
         step.refuse_if.push(without_old(table, column)?);
     }
@@ -158,8 +184,11 @@ fn without_old(table: &TableDraft<'_>, column: &str) -> Result<RefuseIf, IdentEr
 fn only_copies(table: &TableDraft<'_>, column: &str) -> Option<RefuseIf> {
     let pair = table.pairs.iter().find(|pair| pair.new == column)?;
     let name = &table.table.name.name;
-    let missing: Vec<String> =
-        pair.reads.iter().map(|old| format!("NOT {}", done::has_column(name, old))).collect();
+    let missing: Vec<String> = pair
+        .reads
+        .iter()
+        .map(|old| format!("NOT {}", done::has_column(name, old)))
+        .collect();
     if missing.is_empty() {
         return None;
     }

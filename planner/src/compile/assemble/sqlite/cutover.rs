@@ -29,10 +29,8 @@ pub(super) fn steps(
     for (table, mirror) in &tables {
         hide(draft, table, mirror, steps);
     }
-    for (at, (table, mirror)) in draft.tables.iter().zip(mirrors).enumerate() {
-        if let Some(mirror) = mirror {
-            drop_old(draft, (at, table), mirror, steps)?;
-        }
+    for (table, mirror) in &tables {
+        drop_old(draft, table, mirror, steps)?;
     }
     for (table, mirror) in &tables {
         unhide(table, mirror, steps);
@@ -49,7 +47,10 @@ fn lead(tables: &Mirrored<'_, '_>, steps: &mut Steps) {
         table: tables.first().map(|(t, _)| &t.table.name),
         what: Generated::Sqlite(Sqlite::Triggers),
         title: format!("the new side of {} becomes the authority", shown.join(", ")),
-        statements: tables.iter().flat_map(|(_, m)| m.lead.statements.clone()).collect(),
+        statements: tables
+            .iter()
+            .flat_map(|(_, m)| m.lead.statements.clone())
+            .collect(),
         done: Some(done::all(&questions)),
     });
     step.holds_until = Some(Phase::Hide);
@@ -93,14 +94,18 @@ fn unknown(draft: &Draft<'_>, table: &TableDraft<'_>) -> Vec<RefuseIf> {
     known.extend(table.new_columns().into_iter().map(str::to_owned));
     known.extend(table.replaced.iter().map(|r| r.hidden.clone()));
     let at = draft.tables.iter().position(|t| t.table.name == table.table.name);
-    known.extend(at.into_iter().flat_map(|at| added_to(draft, at)).map(|(column, _)| column.to_owned()));
+    known.extend(
+        at.into_iter()
+            .flat_map(|at| added_to(draft, at))
+            .map(|(column, _)| column.to_owned()),
+    );
     vec![rebuild::refuse_unknown(table, &draft.tag, &known)]
 }
 
 /// The mirror goes first, because its triggers name what is dropped. There is no way back from here.
 fn drop_old(
     draft: &Draft<'_>,
-    (at, table): (usize, &TableDraft<'_>),
+    table: &TableDraft<'_>,
     mirror: &MirrorSql,
     steps: &mut Steps,
 ) -> Result<(), IdentError> {
@@ -113,15 +118,21 @@ fn drop_old(
     }
     let (what, title) = if let Some(form) = &shape.last {
         statements.extend(rebuild::statements(table, form, shape.options, &shape.copy)?);
-        let new: Vec<&str> = added_to(draft, at).map(|(column, _)| column).collect();
-        let title = format!("rebuild {} without {}, {} in its place", table.shown, columns(table), new.join(", "));
-        (Sqlite::Rebuild, title)
+        let old: Vec<&str> = table.replaced.iter().map(|r| r.column.as_str()).collect();
+        (
+            Sqlite::Rebuild,
+            format!("drop {} by a rebuild of {}", old.join(", "), table.shown),
+        )
     } else {
         for index in &shape.dropped_indexes {
             statements.push(format!("DROP INDEX IF EXISTS {}", quote_any(index)));
         }
         for replaced in &table.replaced {
-            statements.push(format!("ALTER TABLE {} DROP COLUMN {}", table.quoted, quote(&replaced.hidden)?));
+            statements.push(format!(
+                "ALTER TABLE {} DROP COLUMN {}",
+                table.quoted,
+                quote(&replaced.hidden)?
+            ));
         }
         (Sqlite::DropColumn, format!("drop {}", columns(table)))
     };
@@ -174,7 +185,10 @@ pub(in crate::compile::assemble) fn reasons(tables: &Mirrored<'_, '_>) -> Vec<St
 /// Indexes and constraints of a column that another one replaces; a renamed one keeps its own.
 fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
     let is_replaced = |columns: &[String]| {
-        let replaced = table.replaced.iter().filter(|r| !Shape::is_renamed(table, &r.column));
+        let replaced = table
+            .replaced
+            .iter()
+            .filter(|r| !Shape::is_renamed(table, &r.column));
         let mut replaced = replaced.map(|r| r.column.as_str());
         replaced.any(|old| columns.iter().any(|c| is_same(EngineKind::Sqlite, c, old)))
     };

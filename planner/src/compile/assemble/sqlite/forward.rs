@@ -94,8 +94,11 @@ fn loosen(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resul
     let Some(shape) = &table.shape else { return Ok(()) };
     let name = &table.table.name;
     let mut statements = rebuild::statements(table, form, shape.options, &shape.copy)?;
-    let mut questions: Vec<String> =
-        shape.loosened.iter().map(|column| done::is_nullable(&name.name, column)).collect();
+    let mut questions: Vec<String> = shape
+        .loosened
+        .iter()
+        .map(|column| done::is_nullable(&name.name, column))
+        .collect();
     let mut new = Vec::new();
     for (column, added) in added_to(draft, at) {
         statements.extend(added.iter().cloned());
@@ -107,10 +110,10 @@ fn loosen(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resul
         table: Some(name),
         what: Generated::Sqlite(Sqlite::Rebuild),
         title: format!(
-            "rebuild {} so that {} may be NULL, and add {}",
+            "rebuild {} with {}; {} may be NULL meanwhile",
             table.shown,
-            shape.loosened.join(", "),
-            new.join(", ")
+            new.join(", "),
+            shape.loosened.join(", ")
         ),
         statements,
         done: Some(done::all(&questions)),

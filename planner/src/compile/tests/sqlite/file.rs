@@ -2,7 +2,7 @@
 
 use engine::catalog::{Catalog, TableName};
 use ledger::plan::{Phase, Plan, Step, StepMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection as _, Row as _};
 
 const LEDGER: &str = include_str!("../../../../../ledger/migrations/sqlite/0001_foundation.sql");
@@ -16,8 +16,9 @@ impl File {
     pub(super) async fn with(schema: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new()
-            .filename(folder.path().join("app.db"))
+            .filename(folder.path().join("chinook.db"))
             .create_if_missing(true)
+            .synchronous(SqliteSynchronous::Off)
             .foreign_keys(true);
         let mut file = Self {
             conn: SqliteConnection::connect_with(&options).await.unwrap(),
@@ -40,25 +41,35 @@ impl File {
                 name,
             })
             .collect();
-        engine::sqlite::catalog::read(&mut self.conn, &tables).await.unwrap()
+        engine::sqlite::catalog::read(&mut self.conn, &tables)
+            .await
+            .unwrap()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test runs the statements of a plan as they are")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test runs the statements of a plan as they are"
+    )]
     pub(super) async fn try_run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut self.conn).await?;
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(&mut self.conn)
+            .await?;
         Ok(done.rows_affected())
     }
 
-    #[track_caller]
-    pub(super) fn run(&mut self, sql: &str) -> impl Future<Output = u64> {
-        async move { self.try_run(sql).await.unwrap_or_else(|error| panic!("{error}: {sql}")) }
+    pub(super) async fn run(&mut self, sql: &str) -> u64 {
+        self.try_run(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
     }
 
     /// The first column of every row, as text.
-    #[expect(clippy::disallowed_methods, reason = "a test asks the questions of a plan as they are")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test asks the questions of a plan as they are"
+    )]
     pub(super) async fn rows(&mut self, sql: &str) -> Vec<String> {
-        let text = format!("SELECT CAST(x AS TEXT) FROM (SELECT * FROM ({sql})) AS t(x)");
-        let text = if text.contains("AS t(x)") { format!("WITH t(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM t") } else { text };
+        let text = format!("WITH t(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM t");
         let rows: Vec<SqliteRow> = sqlx::raw_sql(sqlx::AssertSqlSafe(text))
             .fetch_all(&mut self.conn)
             .await
@@ -80,15 +91,22 @@ impl File {
                  WHERE substr(tbl_name, 1, 7) <> 'sluice_' ORDER BY 1",
             )
             .await;
-        all.iter().map(|text| text.replace(['"', '[', ']', '`'], "")).collect()
+        all.iter()
+            .map(|text| text.replace(['"', '[', ']', '`'], ""))
+            .collect()
     }
 
     /// The steps of a phase, each asked before and after whether it happened.
     pub(super) async fn phase(&mut self, plan: &Plan, phase: Phase) {
         for step in plan.steps_of(phase) {
-            let done = step.done.as_deref().expect("every step that we generate has a question");
+            let done = step
+                .done
+                .as_deref()
+                .expect("every step that we generate has a question");
             assert!(!self.is_true(done).await, "before it: {}", step.title);
-            self.step(step).await.unwrap_or_else(|error| panic!("{}: {error}", step.title));
+            self.step(step)
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error}", step.title));
             assert!(self.is_true(done).await, "after it: {}: {done}", step.title);
         }
     }
@@ -97,13 +115,16 @@ impl File {
     pub(super) async fn step(&mut self, step: &Step) -> Result<(), String> {
         let rebuilds = step.mode == StepMode::Rebuild;
         if rebuilds {
-            self.run("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON").await;
+            self.run("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON")
+                .await;
         }
         self.run("BEGIN IMMEDIATE").await;
         let happened = self.in_transaction(step).await;
-        self.run(if happened.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+        self.run(if happened.is_ok() { "COMMIT" } else { "ROLLBACK" })
+            .await;
         if rebuilds {
-            self.run("PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF").await;
+            self.run("PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF")
+                .await;
         }
         happened
     }
@@ -117,7 +138,9 @@ impl File {
         }
         let before = self.rows(VIOLATIONS).await;
         for statement in &step.statements {
-            self.try_run(statement).await.map_err(|error| format!("{error}: {statement}"))?;
+            self.try_run(statement)
+                .await
+                .map_err(|error| format!("{error}: {statement}"))?;
         }
         assert_eq!(self.rows(VIOLATIONS).await, before, "{}", step.title);
         Ok(())
@@ -136,7 +159,9 @@ impl File {
                 .await;
             let wrong = format!("SELECT count(*) FROM {} WHERE {}", fill.alias, fill.wrong);
             assert_eq!(self.rows(&wrong).await, ["0"]);
-            let keys = self.rows(&format!("SELECT {} FROM {}", fill.key, fill.alias)).await;
+            let keys = self
+                .rows(&format!("SELECT {} FROM {}", fill.key, fill.alias))
+                .await;
             assert!(keys.iter().all(|key| key.starts_with('{')), "{keys:?}");
         }
         rows
