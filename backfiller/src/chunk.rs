@@ -5,6 +5,7 @@
 //! its task not claimable (forget it) or lapsed (take it over).
 
 mod batch;
+mod breath;
 mod culprit;
 mod rate;
 mod setbacks;

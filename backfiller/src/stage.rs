@@ -10,13 +10,14 @@
 
 mod ask;
 mod phase;
+mod rebuild;
 mod session;
 mod short;
 mod watched;
 
 use std::time::Duration;
 
-use engine::postgres::error::Class;
+use engine::error::Class;
 use ledger::plan::{Phase, Plan, Step, StepMode};
 use ledger::role::site::{InHand, Site};
 use ledger::tasks::{Failure, FailureClass, Work};
@@ -165,7 +166,7 @@ async fn execute(site: &Site, in_hand: &InHand) -> Result<(), NotDone> {
         return Ok(());
     }
     match step.mode {
-        StepMode::Short => short::run(&job).await,
+        StepMode::Short | StepMode::Rebuild => short::run(&job).await,
         StepMode::Watched => watched::run(&job).await,
     }
 }
@@ -198,7 +199,7 @@ impl Job<'_> {
     /// Says in the log and in the audit trail that a step is tried again; there not each time, it may go on for minutes.
     async fn note_retry(&self, attempt: u32, error: &sqlx::Error) {
         let claim = &self.in_hand.claim;
-        let why = words(engine::postgres::error::classify(error), error);
+        let why = words(engine::error::classify(error), error);
         tracing::warn!(job = %claim.job, step = self.step.id, attempt, "{}: {why}; trying again", self.step.title);
         if attempt.is_power_of_two() {
             let detail = serde_json::json!({ "step": self.step.id, "title": self.step.title, "attempt": attempt, "why": why });
@@ -232,7 +233,7 @@ impl Job<'_> {
         };
         NotDone::Failed(Failure {
             class: kind,
-            sqlstate: engine::postgres::error::sqlstate(error),
+            sqlstate: engine::error::sqlstate(error),
             message: format!("{}: {}", self.step.title, words(class, error)),
         })
     }

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
+use engine::db::{self, Pool, Raw};
 use engine::postgres::session::{self, Backend, Terminated};
 use ledger::chunks::batch_mark;
 use ledger::role::site::Site;
 use proto::{LeaseId, TaskId};
-use sqlx::PgPool;
 
 const POLL: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(10);
@@ -42,7 +43,13 @@ pub(crate) enum Error {
 /// route, so that it needs no privilege of its own.
 ///
 /// Each look is a transaction of its own: the server shows one unchanging `pg_stat_activity` within a transaction.
+///
+/// A file has no backends: a batch that is still open there holds the write lock, for which the claim waits, and the fence refuses its
+/// commit after that.
 pub(crate) async fn end_batches(site: &Site, lease: LeaseId) -> Result<Predecessor, Error> {
+    if site.target.data.engine() == EngineKind::Sqlite {
+        return Ok(Predecessor::Gone);
+    }
     let began = site.clock.monotonic();
     loop {
         let found = terminate_marked(&site.target.data, &batch_mark(lease))
@@ -58,7 +65,7 @@ pub(crate) async fn end_batches(site: &Site, lease: LeaseId) -> Result<Predecess
     }
 }
 
-async fn terminate_marked(pool: &PgPool, mark: &str) -> Result<usize, sqlx::Error> {
+async fn terminate_marked(pool: &Pool, mark: &str) -> Result<usize, sqlx::Error> {
     // An idle session is in no transaction: it holds nothing, and behind a pooler it may serve somebody else next.
     const SQL: &str = "/* sluice:backfiller.takeover */
         SELECT pg_terminate_backend(pid)
@@ -69,7 +76,11 @@ async fn terminate_marked(pool: &PgPool, mark: &str) -> Result<usize, sqlx::Erro
             AND datname = current_database()
             AND pid <> pg_backend_pid()";
     let mut tx = pool.begin().await?;
-    let asked: Vec<bool> = engine::sql::scalar(SQL).bind(mark).fetch_all(&mut *tx).await?;
+    let asked: Vec<bool> = db::scalar(SQL)
+        .bind(mark)
+        .persistent(false)
+        .fetch_all(&mut tx)
+        .await?;
     tx.commit().await?;
     Ok(asked.len())
 }
@@ -80,7 +91,10 @@ pub(crate) async fn end_step(site: &Site, task: TaskId) -> Result<Predecessor, E
         return Ok(Predecessor::Gone);
     };
     let mut conn = site.target.owner.acquire().await.map_err(Error::Database)?;
-    let ended = session::terminate_backend(&mut conn, &Backend { pid, started }, LIMIT).await?;
+    let Raw::Postgres(conn) = conn.raw() else {
+        return Ok(Predecessor::Gone);
+    };
+    let ended = session::terminate_backend(conn, &Backend { pid, started }, LIMIT).await?;
     Ok(match ended {
         Terminated::Gone => Predecessor::Gone,
         Terminated::StillThere | Terminated::NotPermitted => Predecessor::StillThere,

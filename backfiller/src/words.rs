@@ -1,6 +1,6 @@
 //! What a person reads of a database's error: never a row value.
 
-use engine::postgres::error::Class;
+use engine::error::Class;
 
 /// Messages about data quote it ("invalid input syntax for type integer: ..."): of those only
 /// the condition and the constraint are told.
@@ -21,6 +21,12 @@ pub(crate) fn words(class: Class, error: &sqlx::Error) -> String {
         Some("23503") => "a foreign key has no match",
         Some("23505") => "a value that must be unique is there twice",
         Some("23514") => "a check refuses the row",
+        // SQLite's own codes.
+        Some("1299") => "NULL where NOT NULL is required",
+        Some("787") => "a foreign key has no match",
+        Some("1555" | "2067" | "2579") => "a value that must be unique is there twice",
+        Some("275") => "a check refuses the row",
+        Some("1811") => "a trigger refuses the row",
         Some("P0001") => "a trigger or function raised an exception",
         Some(_) | None => "a row cannot be written",
     };

@@ -90,7 +90,7 @@ impl From<traffic::Error> for Halt {
 pub async fn run(demo: &Demo) -> Result<Option<Findings>, Error> {
     let ground = Ground::claim(&demo.place, demo.rows).await?;
     let shown = Box::pin(show(demo, &ground)).await;
-    demo.say("removing schemas sluice_demo and sluice");
+    demo.say(ground.removed());
     let cleared = ground.clear().await;
     match shown {
         Ok(findings) => cleared.map(|()| Some(findings)),
@@ -109,12 +109,13 @@ async fn show(demo: &Demo, ground: &Ground) -> Result<Findings, Halt> {
     ground.admits(&demo.place).await?;
     ground.fill(&demo.shutdown).await?;
     demo.say(&format!(
-        "sluice_demo.customer has {} rows, made in {}",
+        "{} has {} rows, made in {}",
+        ground.table(),
         format_count(demo.rows),
         format_duration(demo.clock.monotonic().saturating_sub(begun))
     ));
     let migrated = demo.clock.monotonic();
-    let application = first::begin(demo).await?;
+    let application = first::begin(demo, ground.table()).await?;
     let mut scene = Scene::open(demo, ground).await?;
     let shown = both(&mut scene, application).await;
     // Also after a failure: what is in hand ends before its table goes.

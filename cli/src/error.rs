@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use engine::postgres::session::ConnectError;
+use engine::db::ConnectError;
 use planner::spec::Fault;
 pub use shared::service::chain;
 

@@ -37,6 +37,7 @@ fn step(id: u32, phase: Phase, title: &str) -> Step {
         undoes: None,
         not_ours: None,
         holds_until: None,
+        refuse_if: Vec::new(),
         authority: None,
         risk: Risk {
             lock: Some("AccessExclusiveLock".to_owned()),
@@ -76,6 +77,7 @@ pub(crate) fn plan() -> Plan {
             id: 0,
             table: table(),
             alias: "\"track\"".to_owned(),
+            row: None,
             set: String::new(),
             wrong: String::new(),
             unrelated: String::new(),

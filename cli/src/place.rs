@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::postgres::session::{self, Route, SessionOptions};
+use engine::db::{self, Pool};
+use engine::postgres::session::{Route, SessionOptions};
 use ledger::Ledger;
 use planner::compile::Acknowledged;
 use proto::TargetName;
 use secrecy::SecretString;
 use shared::settings::{BusSettings, DatabaseRole, Settings, Sources, TargetSettings};
-use sqlx::PgPool;
 
 use crate::error::Error;
 use crate::privileges;
@@ -29,7 +29,8 @@ pub struct PlaceArgs {
     /// A target of the settings, by name; needed only if there are several.
     #[arg(long, value_name = "NAME", conflicts_with = "database_url")]
     pub target: Option<String>,
-    /// A database without settings: postgres://user@host:5432/database (the password may come from PGPASSWORD).
+    /// A database without settings: postgres://user@host:5432/database (the password may come from PGPASSWORD), or
+    /// sqlite:FILE.
     #[arg(long, value_name = "URL")]
     pub database_url: Option<SecretString>,
     /// With --database-url: the owner role's URL (DDL and triggers); --database-url is then the data role's.
@@ -153,10 +154,14 @@ impl PlaceArgs {
 /// The driver takes any scheme for its own; a MySQL URL would end in a puzzling network error.
 fn check_scheme(flag: &str, url: Option<&SecretString>) -> Result<(), Error> {
     use secrecy::ExposeSecret;
-    let good = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let good = |url: &str| {
+        url.starts_with("postgres://")
+            || url.starts_with("postgresql://")
+            || engine::sqlite::session::path_of(url).is_ok()
+    };
     match url {
         Some(url) if !good(url.expose_secret()) => Err(Error::Usage(format!(
-            "{flag} is not the URL of a PostgreSQL database: write postgres://user@host:5432/database"
+            "{flag} is not the URL of a database that Sluice works on: write postgres://user@host:5432/database, or sqlite:FILE"
         ))),
         Some(_) | None => Ok(()),
     }
@@ -167,7 +172,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Error::Connect`], with host, port, database and user.
-    pub async fn pool(&self, role: DatabaseRole) -> Result<PgPool, Error> {
+    pub async fn pool(&self, role: DatabaseRole) -> Result<Pool, Error> {
         let route = if role == DatabaseRole::Data {
             Route::Pooled
         } else {
@@ -178,7 +183,7 @@ impl Place {
             max_connections: CONNECTIONS,
             route,
         };
-        Ok(session::connect_pool(self.target.url_for(role), &options).await?)
+        Ok(db::connect(self.target.url_for(role), &options).await?)
     }
 
     /// The ledger, which must exist.

@@ -1,11 +1,11 @@
 //! What the target's roles lack for a plan, asked before anything is created, with the statements to paste.
 
 use engine::catalog::TableName;
-use engine::postgres::error::Class;
+use engine::db::{Pool, Raw};
+use engine::error::{Class, classify};
 use engine::postgres::privileges::{self, MissingPrivilege, Role};
 use engine::postgres::{error, identity};
 use shared::settings::DatabaseRole;
-use sqlx::PgPool;
 
 use crate::error::Error;
 use crate::place::Place;
@@ -27,13 +27,17 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
             .acquire()
             .await
             .map_err(error::Error::query("take a connection"))?;
+        // A file knows no roles.
+        let Raw::Postgres(conn) = conn.raw() else {
+            return Ok(());
+        };
         if role == Role::Owner {
-            identity::read(&mut conn)
+            identity::read(conn)
                 .await?
                 .suitable()
                 .map_err(|why| Error::Refused(why.to_string()))?;
         }
-        missing.extend(privileges::missing(&mut conn, role, tables).await?);
+        missing.extend(privileges::missing(conn, role, tables).await?);
     }
     missing.dedup_by(|a, b| a.grant_sql == b.grant_sql);
     if missing.is_empty() {
@@ -51,19 +55,22 @@ const FOR_THE_LEDGER: &str = "there is a ledger in this database, and this role 
 /// Whether a ledger was not opened because its role may not use it.
 #[must_use]
 pub fn are_missing(error: &ledger::Error) -> bool {
-    matches!(error, ledger::Error::Statement { source, .. } if error::classify(source) == Class::Permission)
+    matches!(error, ledger::Error::Statement { source, .. } if classify(source) == Class::Permission)
 }
 
 /// What a role lacks that was not let into the ledger; `refusal` itself if it lacks nothing.
 ///
 /// # Errors
 /// What the database says.
-pub async fn of_ledger(pool: &PgPool, refusal: ledger::Error) -> Result<Error, Error> {
+pub async fn of_ledger(pool: &Pool, refusal: ledger::Error) -> Result<Error, Error> {
     let mut conn = pool
         .acquire()
         .await
         .map_err(error::Error::query("take a connection"))?;
-    let missing = privileges::missing(&mut conn, Role::Ledger, &[]).await?;
+    let Raw::Postgres(conn) = conn.raw() else {
+        return Ok(refusal.into());
+    };
+    let missing = privileges::missing(conn, Role::Ledger, &[]).await?;
     Ok(if missing.is_empty() {
         refusal.into()
     } else {

@@ -16,7 +16,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::{PgConnection, Row as _};
+use engine::db::{self, Connection};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
@@ -229,7 +229,7 @@ impl Report {
     ///
     /// # Errors
     /// Lists the first rows that do not, with the seed.
-    pub async fn assert_all_writes_found(&self, conn: &mut PgConnection) -> Result<(), Error> {
+    pub async fn assert_all_writes_found(&self, conn: &mut Connection) -> Result<(), Error> {
         self.assert_all_writes_found_in(conn, Shape::Old).await
     }
 
@@ -237,11 +237,7 @@ impl Report {
     ///
     /// # Errors
     /// Lists the first rows that do not, with the seed.
-    pub async fn assert_all_writes_found_in(
-        &self,
-        conn: &mut PgConnection,
-        shape: Shape,
-    ) -> Result<(), Error> {
+    pub async fn assert_all_writes_found_in(&self, conn: &mut Connection, shape: Shape) -> Result<(), Error> {
         let faults = self.differences(conn, shape).await?;
         self.none_of(
             &faults,
@@ -253,7 +249,7 @@ impl Report {
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn differences(&self, conn: &mut PgConnection, shape: Shape) -> Result<Vec<String>, Error> {
+    pub async fn differences(&self, conn: &mut Connection, shape: Shape) -> Result<Vec<String>, Error> {
         let found = self.found(conn, shape).await.map_err(|source| Error::Unread {
             table: self.table.name.clone(),
             source,
@@ -263,12 +259,12 @@ impl Report {
 
     async fn found(
         &self,
-        conn: &mut PgConnection,
+        conn: &mut Connection,
         shape: Shape,
     ) -> Result<BTreeMap<i64, Payload>, sqlx::Error> {
         let keys: Vec<i64> = self.model.keys().collect();
-        let rows = engine::sql::query(self.table.read_these(shape))
-            .bind(keys)
+        let rows = db::query(self.table.read_these(shape))
+            .bind(keys.as_slice())
             .fetch_all(conn)
             .await?;
         let mut found = BTreeMap::new();

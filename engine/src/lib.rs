@@ -11,7 +11,10 @@
 //! safe); `privileges` and `replica_lag` (may we, and how hard).
 
 pub mod catalog;
+pub mod db;
+pub mod error;
 pub mod mirror;
 pub mod postgres;
+pub mod relation;
 pub mod sql;
 pub mod sqlite;

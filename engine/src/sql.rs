@@ -10,9 +10,12 @@
 //! statement may meet another server. That also holds for *unnamed* ones outside a transaction (sqlx parses and executes
 //! in two round trips), so whoever may be pooled opens a transaction first, or uses [`execute_script`].
 
+use std::borrow::Cow;
+
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::{FromRow, Postgres};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Database, FromRow, IntoArguments, Postgres};
 
 /// A query over text built at run time; bind values to it.
 #[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
@@ -51,4 +54,32 @@ pub async fn execute_script(conn: &mut PgConnection, text: impl Into<String>) ->
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// The same on SQLite, where each statement is its own transaction unless one is open.
+///
+/// # Errors
+/// What the database said.
+#[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
+pub async fn execute_script_on_sqlite(
+    conn: &mut SqliteConnection,
+    text: impl Into<String>,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(text.into()))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// A statement of [`crate::db`], with its values.
+#[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
+pub(crate) fn with<DB, A>(text: Cow<'static, str>, arguments: A) -> Query<'static, DB, A>
+where
+    DB: Database,
+    A: IntoArguments<DB>,
+{
+    match text {
+        Cow::Borrowed(text) => sqlx::query_with(text, arguments),
+        Cow::Owned(text) => sqlx::query_with(sqlx::AssertSqlSafe(text), arguments),
+    }
 }

@@ -7,6 +7,7 @@ pub mod expression;
 pub mod fingerprint;
 pub mod ident;
 pub mod ranges;
-pub(crate) mod text;
+pub mod session;
+pub mod text;
 pub mod tokens;
 pub mod triggers;

@@ -84,6 +84,22 @@ impl<'s> Database<'s> {
         PgConnection::connect(&self.url(role)).await
     }
 
+    /// A superuser's connection, for whoever reads what an application wrote.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn reader(&self) -> sqlx::Result<engine::db::Connection> {
+        Ok(self.superuser().await?.into())
+    }
+
+    /// A connection of a role, as the ledger and the roles hold one.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn connection(&self, role: Role) -> sqlx::Result<engine::db::Connection> {
+        Ok(self.connect(role).await?.into())
+    }
+
     /// A pool as a role. It belongs to the runtime of the test that made it.
     ///
     /// # Errors

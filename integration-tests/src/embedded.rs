@@ -65,7 +65,7 @@ pub const ALL: [Part; 3] = [Part::Planner, Part::Backfiller(4), Part::Verifier];
 pub async fn compile(database: &Database<'_>, spec: &str) -> Result<Plan, Vec<Fault>> {
     let spec = Spec::from_toml(spec, "test.toml")?;
     let mut conn = database
-        .connect(Role::Data)
+        .connection(Role::Data)
         .await
         .expect("the data role may connect");
     planner::submit::prepare(&mut conn, &spec, &Acknowledged::default()).await
@@ -295,7 +295,7 @@ impl Embedded {
     /// What is not tiled.
     pub async fn assert_tiled(&self, id: JobId) -> anyhow::Result<()> {
         let sweeps: Vec<i32> =
-            sqlx::query_scalar("SELECT DISTINCT sweep FROM sluice.sweep WHERE job = $1 AND sweep = (SELECT max(sweep) FROM sluice.sweep WHERE job = $1)")
+            engine::db::scalar("SELECT DISTINCT sweep FROM sluice.sweep WHERE job = $1 AND sweep = (SELECT max(sweep) FROM sluice.sweep WHERE job = $1)")
                 .bind(id.0)
                 .fetch_all(self.target.ledger.pool())
                 .await?;

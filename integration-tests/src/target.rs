@@ -79,6 +79,7 @@ pub fn smallest_plan(table: &str) -> Plan {
             id: 0,
             alias: format!("\"{}\"", table.name),
             table,
+            row: None,
             set: "v = v".to_owned(),
             wrong: "false".to_owned(),
             unrelated: "false".to_owned(),

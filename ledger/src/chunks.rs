@@ -12,6 +12,7 @@ mod row;
 mod tiling;
 
 use engine::catalog::TableName;
+use engine::db;
 use proto::{ChunkId, JobId};
 
 use crate::error::Error;
@@ -56,7 +57,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn chunk(&self, id: ChunkId) -> Result<Chunk, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.chunk */
             SELECT c.id, c.job, c.fill, c.sweep, c.leaf_oid, c.leaf_schema, c.leaf_name, c.fingerprint, c.first_block,
                 c.end_block, k.cursor_block

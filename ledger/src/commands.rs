@@ -1,9 +1,9 @@
 //! Commands: wishes of people and programs. Rows, so that a job can be stopped while the broker is dead.
 
+use engine::db::{self, Connection};
 use jiff::Timestamp;
 use proto::{CommandId, JobId};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -123,7 +123,7 @@ impl Ledger {
             what: "command",
             source,
         })?;
-        sqlx::query(
+        db::query(
             "/* ledger.command_insert */
             INSERT INTO sluice.command (id, job, kind, body, actor) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -143,7 +143,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn pending_commands(&self, job: JobId) -> Result<Vec<Pending>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.commands_pending */
             SELECT id, body, actor, created_at
             FROM sluice.command
@@ -187,7 +187,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn answer(&self, id: CommandId) -> Result<Option<Answer>, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.command_answer */ SELECT outcome, answer FROM sluice.command WHERE id = $1 AND applied_at IS NOT NULL",
         )
         .bind(id.0)
@@ -214,12 +214,12 @@ impl Ledger {
 ///
 /// # Errors
 /// What the database says.
-pub async fn settle(conn: &mut PgConnection, id: CommandId, answer: &Answer) -> Result<(), Error> {
+pub async fn settle(conn: &mut Connection, id: CommandId, answer: &Answer) -> Result<(), Error> {
     let (outcome, text) = match answer {
         Answer::Applied(text) => ("applied", text),
         Answer::Refused(text) => ("refused", text),
     };
-    sqlx::query(
+    db::query(
         "/* ledger.command_settle */
         UPDATE sluice.command
         SET applied_at = now(),
@@ -241,8 +241,8 @@ pub async fn settle(conn: &mut PgConnection, id: CommandId, answer: &Answer) -> 
 ///
 /// # Errors
 /// What the database says.
-pub async fn void_approval(conn: &mut PgConnection, job: JobId, gate: &str) -> Result<(), Error> {
-    sqlx::query("/* ledger.approval_void */ DELETE FROM sluice.approval WHERE job = $1 AND gate = $2")
+pub async fn void_approval(conn: &mut Connection, job: JobId, gate: &str) -> Result<(), Error> {
+    db::query("/* ledger.approval_void */ DELETE FROM sluice.approval WHERE job = $1 AND gate = $2")
         .bind(job.0)
         .bind(gate)
         .execute(conn)
@@ -256,12 +256,12 @@ pub async fn void_approval(conn: &mut PgConnection, job: JobId, gate: &str) -> R
 /// # Errors
 /// What the database says.
 pub async fn record_approval(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: JobId,
     gate: &str,
     actor: &str,
 ) -> Result<(), Error> {
-    sqlx::query(
+    db::query(
         "/* ledger.approval_insert */
         INSERT INTO sluice.approval (job, gate, plan_hash, target, actor)
         SELECT id, $2, plan_hash, target, $3 FROM sluice.job WHERE id = $1
@@ -282,7 +282,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn approvals(&self, job: JobId) -> Result<Vec<(String, String)>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.approvals */
             SELECT a.gate, a.actor
             FROM sluice.approval a

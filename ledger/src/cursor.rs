@@ -9,8 +9,8 @@
 //!
 //! The row is the chunk's own: nobody else waits for it, except whoever takes the chunk over.
 
+use engine::db::{self, Connection};
 use proto::ChunkId;
-use sqlx::PgConnection;
 
 use crate::chunks::batch_mark;
 use crate::error::Error;
@@ -20,8 +20,8 @@ use crate::tasks::Fence;
 ///
 /// # Errors
 /// [`Error::LeaseLost`] if another attempt owns the chunk.
-pub async fn hold(conn: &mut PgConnection, chunk: ChunkId, fence: Fence) -> Result<u64, Error> {
-    let next: Option<i64> = engine::sql::scalar(format!(
+pub async fn hold(conn: &mut Connection, chunk: ChunkId, fence: Fence) -> Result<u64, Error> {
+    let next: Option<i64> = db::scalar(format!(
         "/* ledger.cursor_hold {} */
         SELECT cursor_block
         FROM sluice.chunk_cursor

@@ -146,7 +146,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Statement { source, .. } => !matches!(
-                engine::postgres::error::classify(source),
+                engine::error::classify(source),
                 engine::postgres::error::Class::Permanent
                     | engine::postgres::error::Class::Permission
                     | engine::postgres::error::Class::Data

@@ -1,10 +1,9 @@
 //! The audit trail: who, what, when, why. Append-only.
 
+use engine::db::{self, Connection, Row};
 use jiff::Timestamp;
 use proto::JobId;
 use serde_json::Value;
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -27,13 +26,13 @@ pub struct Entry {
 /// # Errors
 /// What the database says.
 pub async fn append(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: Option<JobId>,
     actor: &str,
     kind: &str,
     detail: &Value,
 ) -> Result<(), Error> {
-    sqlx::query("/* ledger.event_insert */ INSERT INTO sluice.event (job, actor, kind, detail) VALUES ($1, $2, $3, $4)")
+    db::query("/* ledger.event_insert */ INSERT INTO sluice.event (job, actor, kind, detail) VALUES ($1, $2, $3, $4)")
         .bind(job.map(|j| j.0))
         .bind(actor)
         .bind(kind)
@@ -69,7 +68,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn events(&self, job: JobId) -> Result<Vec<Entry>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.events */ SELECT at, actor, kind, detail FROM sluice.event WHERE job = $1 ORDER BY id LIMIT 10000",
         )
         .bind(job.0)
@@ -84,7 +83,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn events_of(&self, job: JobId, kinds: &[&str]) -> Result<Vec<Entry>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.events_of */
             SELECT at, actor, kind, detail
             FROM sluice.event
@@ -102,7 +101,7 @@ impl Ledger {
     }
 }
 
-fn read(rows: &[PgRow]) -> Result<Vec<Entry>, sqlx::Error> {
+fn read(rows: &[Row]) -> Result<Vec<Entry>, sqlx::Error> {
     rows.iter()
         .map(|row| {
             let at: jiff_sqlx::Timestamp = row.try_get("at")?;

@@ -6,10 +6,10 @@
 //!
 //! The table refuses a flag that is turned up before its job is verified, and a write flag while old is the authority.
 
+use engine::db::{self, Connection};
 use jiff::Timestamp;
 use proto::JobId;
 use serde::Serialize;
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -56,20 +56,20 @@ fn hash(mut bytes: &[u8]) -> u32 {
 ///
 /// # Errors
 /// [`Error::FlagBusy`] if another job has one of them.
-pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> Result<(), Error> {
+pub(crate) async fn claim(conn: &mut Connection, job: JobId, flip: &Flip) -> Result<(), Error> {
     let mut names = vec![(flip.read_flag(), "read")];
     if flip.sides == Sides::ReadsAndWrites {
         names.push((flip.write_flag(), "write"));
     }
     for (name, side) in names {
-        let claimed = sqlx::query(
+        let claimed = db::query(
             "/* ledger.flag_claim */
             INSERT INTO sluice.flag AS f (name, job, side)
             VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE
             SET job = excluded.job, side = excluded.side, percentage = 0, updated_at = now()
             WHERE f.percentage = 0
-                AND EXISTS (SELECT FROM sluice.job j WHERE j.id = f.job AND j.state IN ('done', 'rolled-back'))",
+                AND EXISTS (SELECT 1 FROM sluice.job j WHERE j.id = f.job AND j.state IN ('done', 'rolled-back'))",
         )
         .bind(&name)
         .bind(job.0)
@@ -79,7 +79,7 @@ pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> R
         .map_err(Error::of("ledger.flag_claim"))?;
         if claimed.rows_affected() == 0 {
             let other: uuid::Uuid =
-                sqlx::query_scalar("/* ledger.flag_other */ SELECT job FROM sluice.flag WHERE name = $1")
+                db::scalar("/* ledger.flag_other */ SELECT job FROM sluice.flag WHERE name = $1")
                     .bind(&name)
                     .fetch_one(&mut *conn)
                     .await
@@ -97,8 +97,8 @@ pub(crate) async fn claim(conn: &mut PgConnection, job: JobId, flip: &Flip) -> R
 ///
 /// # Errors
 /// What the database says; it refuses a flag that may not be on. [`Error::FlagGone`] if somebody deleted it.
-pub async fn set(conn: &mut PgConnection, job: JobId, name: &str, percentage: u8) -> Result<(), Error> {
-    let set = sqlx::query(
+pub async fn set(conn: &mut Connection, job: JobId, name: &str, percentage: u8) -> Result<(), Error> {
+    let set = db::query(
         "/* ledger.flag_set */
         UPDATE sluice.flag SET percentage = $3, updated_at = now() WHERE name = $1 AND job = $2",
     )
@@ -120,7 +120,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn flags(&self, job: JobId) -> Result<Vec<Flag>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.flags */ SELECT name, side, percentage, updated_at FROM sluice.flag WHERE job = $1 ORDER BY name",
         )
         .bind(job.0)
@@ -147,7 +147,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn now(&self) -> Result<Timestamp, Error> {
-        let now: jiff_sqlx::Timestamp = sqlx::query_scalar("/* ledger.now */ SELECT clock_timestamp()")
+        let now: jiff_sqlx::Timestamp = db::scalar("/* ledger.now */ SELECT clock_timestamp()")
             .fetch_one(&self.pool)
             .await
             .map_err(Error::of("ledger.now"))?;
@@ -160,11 +160,11 @@ impl Ledger {
 /// # Errors
 /// What the database says.
 pub async fn record_authority(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: JobId,
     authority: engine::postgres::triggers::Authority,
 ) -> Result<(), Error> {
-    sqlx::query("/* ledger.authority */ UPDATE sluice.job SET authority = $2 WHERE id = $1")
+    db::query("/* ledger.authority */ UPDATE sluice.job SET authority = $2 WHERE id = $1")
         .bind(job.0)
         .bind(authority.as_str())
         .execute(conn)

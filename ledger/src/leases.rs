@@ -1,5 +1,6 @@
 //! Named leases: one active planner and one sampling verifier a target.
 
+use engine::db;
 use std::time::Duration;
 
 use proto::LeaseId;
@@ -16,7 +17,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn hold_lease(&self, name: &str, holder: &str, lease: LeaseId) -> Result<bool, Error> {
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.lease_hold */
             INSERT INTO sluice.lease AS l (name, holder, attempt, lease, until)
             VALUES ($1, $2, 1, $3, clock_timestamp() + $4 * interval '1 second')
@@ -43,7 +44,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn drop_lease(&self, name: &str, lease: LeaseId) -> Result<(), Error> {
-        sqlx::query("/* ledger.lease_drop */ UPDATE sluice.lease SET until = clock_timestamp() WHERE name = $1 AND lease = $2")
+        db::query("/* ledger.lease_drop */ UPDATE sluice.lease SET until = clock_timestamp() WHERE name = $1 AND lease = $2")
             .bind(name)
             .bind(lease.0)
             .execute(&self.pool)
@@ -57,7 +58,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn lease_holder(&self, name: &str) -> Result<Option<String>, Error> {
-        sqlx::query_scalar("/* ledger.lease_holder */ SELECT holder FROM sluice.lease WHERE name = $1 AND until > clock_timestamp()")
+        db::scalar("/* ledger.lease_holder */ SELECT holder FROM sluice.lease WHERE name = $1 AND until > clock_timestamp()")
             .bind(name)
             .fetch_optional(&self.pool)
             .await
@@ -69,7 +70,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn beat(&self, worker: &str, role: &str, detail: &serde_json::Value) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.heartbeat */
             INSERT INTO sluice.heartbeat (worker, role, detail, at)
             VALUES ($1, $2, $3, clock_timestamp())

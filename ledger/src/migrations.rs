@@ -1,14 +1,15 @@
 //! The ledger's own migrations: embedded, append-only, additive, each in one transaction.
 //!
-//! The lock that keeps two migrators apart is a try-lock that is polled: a session that *waits* in
+//! Each engine has its own texts, of the same tables under the same version. On PostgreSQL the lock that keeps two migrators apart is a try-lock that is polled: a session that *waits* in
 //! `pg_advisory_lock` holds a snapshot, and a CREATE INDEX CONCURRENTLY elsewhere then ends in
-//! "deadlock detected" (PITFALLS 20).
+//! "deadlock detected" (PITFALLS 20). On SQLite it is the file's one write lock.
 
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
+use engine::db::{self, Connection, Pool};
 use sha2::{Digest, Sha256};
 use shared::clock::Clock;
-use sqlx::{Connection, PgConnection};
 
 use crate::error::Error;
 
@@ -24,34 +25,49 @@ const LOCK: i64 = 0x736c_7569_6365;
 struct Migration {
     version: i32,
     name: &'static str,
-    sql: &'static str,
+    postgresql: &'static str,
+    sqlite: &'static str,
 }
 
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "foundation",
-    sql: include_str!("../migrations/postgresql/0001_foundation.sql"),
+    postgresql: include_str!("../migrations/postgresql/0001_foundation.sql"),
+    sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
 }];
+
+impl Migration {
+    fn sql(&self, engine: EngineKind) -> &'static str {
+        match engine {
+            EngineKind::Postgresql => self.postgresql,
+            EngineKind::Sqlite => self.sqlite,
+        }
+    }
+}
 
 /// Brings the ledger to [`FORMAT`].
 ///
 /// # Errors
 /// [`Error::TooNew`] if the ledger is newer, [`Error::MigrationBusy`] if another migrator does not end.
-pub async fn apply(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
-    lock(conn, clock).await?;
-    let outcome = apply_locked(conn).await;
-    sqlx::query("/* ledger.migrate_unlock */ SELECT pg_advisory_unlock($1)")
+pub async fn apply(pool: &Pool, clock: &dyn Clock) -> Result<(), Error> {
+    if pool.engine() == EngineKind::Sqlite {
+        return apply_locked(pool).await;
+    }
+    let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
+    lock(&mut conn, clock).await?;
+    let outcome = apply_locked(pool).await;
+    db::query("/* ledger.migrate_unlock */ SELECT pg_advisory_unlock($1)")
         .bind(LOCK)
-        .execute(&mut *conn)
+        .execute(&mut conn)
         .await
         .map_err(Error::of("ledger.migrate_unlock"))?;
     outcome
 }
 
-async fn lock(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
+async fn lock(conn: &mut Connection, clock: &dyn Clock) -> Result<(), Error> {
     let begun = clock.monotonic();
     loop {
-        let got: bool = sqlx::query_scalar("/* ledger.migrate */ SELECT pg_try_advisory_lock($1)")
+        let got: bool = db::scalar("/* ledger.migrate */ SELECT pg_try_advisory_lock($1)")
             .bind(LOCK)
             .fetch_one(&mut *conn)
             .await
@@ -66,24 +82,29 @@ async fn lock(conn: &mut PgConnection, clock: &dyn Clock) -> Result<(), Error> {
     }
 }
 
-async fn apply_locked(conn: &mut PgConnection) -> Result<(), Error> {
-    let known = applied(conn).await?;
-    if let Some(newest) = known.iter().max().filter(|v| **v > FORMAT) {
-        return Err(Error::TooNew {
-            found: *newest,
-            known: FORMAT,
-        });
-    }
-    for migration in MIGRATIONS.iter().filter(|m| !known.contains(&m.version)) {
-        let mut tx = conn.begin().await.map_err(Error::of("ledger.migrate"))?;
-        engine::sql::execute_script(&mut tx, migration.sql)
+/// What is known is asked inside each transaction: on SQLite that is where the lock is.
+async fn apply_locked(pool: &Pool) -> Result<(), Error> {
+    for migration in MIGRATIONS {
+        let mut tx = pool.begin().await.map_err(Error::of("ledger.migrate"))?;
+        let known = applied(&mut tx).await?;
+        if let Some(newest) = known.iter().max().filter(|v| **v > FORMAT) {
+            return Err(Error::TooNew {
+                found: *newest,
+                known: FORMAT,
+            });
+        }
+        if known.contains(&migration.version) {
+            continue;
+        }
+        let sql = migration.sql(pool.engine());
+        tx.execute_script(sql)
             .await
             .map_err(Error::of("ledger.migrate"))?;
-        sqlx::query("/* ledger.migrate_record */ INSERT INTO sluice.migration (version, name, checksum) VALUES ($1, $2, $3)")
+        db::query("/* ledger.migrate_record */ INSERT INTO sluice.migration (version, name, checksum) VALUES ($1, $2, $3)")
             .bind(migration.version)
             .bind(migration.name)
-            .bind(checksum(migration.sql))
-            .execute(&mut *tx)
+            .bind(checksum(sql))
+            .execute(&mut tx)
             .await
             .map_err(Error::of("ledger.migrate_record"))?;
         tx.commit().await.map_err(Error::of("ledger.migrate"))?;
@@ -92,16 +113,21 @@ async fn apply_locked(conn: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Versions that were applied; none if there is no ledger.
-pub(crate) async fn applied(conn: &mut PgConnection) -> Result<Vec<i32>, Error> {
-    let exists: bool =
-        sqlx::query_scalar("/* ledger.exists */ SELECT to_regclass('sluice.migration') IS NOT NULL")
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(Error::of("ledger.exists"))?;
+pub(crate) async fn applied(conn: &mut Connection) -> Result<Vec<i32>, Error> {
+    let question = match conn.engine() {
+        EngineKind::Postgresql => "/* ledger.exists */ SELECT to_regclass('sluice.migration') IS NOT NULL",
+        EngineKind::Sqlite => {
+            "/* ledger.exists */ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sluice_migration')"
+        }
+    };
+    let exists: bool = db::scalar(question)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(Error::of("ledger.exists"))?;
     if !exists {
         return Ok(Vec::new());
     }
-    sqlx::query_scalar("/* ledger.versions */ SELECT version FROM sluice.migration ORDER BY version")
+    db::scalar("/* ledger.versions */ SELECT version FROM sluice.migration ORDER BY version")
         .fetch_all(&mut *conn)
         .await
         .map_err(Error::of("ledger.versions"))
@@ -127,7 +153,7 @@ mod tests {
     #[test]
     fn migrations_only_add() {
         for migration in MIGRATIONS {
-            let sql = migration.sql.to_uppercase();
+            let sql = [migration.postgresql, migration.sqlite].concat().to_uppercase();
             for word in ["DROP ", "RENAME ", "TRUNCATE ", "DELETE ", "ALTER COLUMN"] {
                 assert!(
                     !sql.contains(word),

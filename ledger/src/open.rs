@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use engine::catalog::EngineKind;
+use engine::db::{self, Connection, Pool, Raw};
 use proto::{LedgerId, TargetName};
 use shared::clock::Clock;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -26,7 +27,7 @@ pub struct Setup {
 /// A ledger, opened with the ledger role.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     id: LedgerId,
     target: TargetName,
 }
@@ -39,7 +40,7 @@ impl Ledger {
     /// [`Error::PublishesEverything`] before anything is created, [`Error::Clone`] for a copy, [`Error::TooNew`] for a
     /// newer ledger, and what the database says.
     pub async fn create_or_open(
-        pool: PgPool,
+        pool: Pool,
         target: TargetName,
         setup: &Setup,
         clock: &Arc<dyn Clock>,
@@ -48,12 +49,14 @@ impl Ledger {
         if migrations::applied(&mut conn).await?.is_empty() {
             refuse_published(&mut conn, &setup.acknowledged_publications).await?;
         }
-        migrations::apply(&mut conn, clock.as_ref()).await?;
+        drop(conn);
+        migrations::apply(&pool, clock.as_ref()).await?;
+        let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
         let here = identity(&mut conn).await?;
-        sqlx::query(
+        db::query(
             "/* ledger.create */
-            INSERT INTO sluice.ledger (id, target, system_identifier, database_oid, timeline, format, oldest_writer)
-            VALUES ($1, $2, $3, $4, $5, $6, 1)
+            INSERT INTO sluice.ledger (singleton, id, target, system_identifier, database_oid, timeline, format, oldest_writer)
+            VALUES ($7, $1, $2, $3, $4, $5, $6, 1)
             ON CONFLICT (singleton) DO NOTHING",
         )
         .bind(LedgerId::random().0)
@@ -62,7 +65,8 @@ impl Ledger {
         .bind(here.database_oid)
         .bind(here.timeline)
         .bind(migrations::FORMAT)
-        .execute(&mut *conn)
+        .bind(true)
+        .execute(&mut conn)
         .await
         .map_err(Error::of("ledger.create"))?;
         drop(conn);
@@ -75,7 +79,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::Absent`] if there is none, [`Error::Clone`] for a copy, [`Error::TooNew`] for a newer one.
-    pub async fn open(pool: PgPool, target: TargetName) -> Result<Self, Error> {
+    pub async fn open(pool: Pool, target: TargetName) -> Result<Self, Error> {
         let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
         let versions = migrations::applied(&mut conn).await?;
         match versions.iter().max() {
@@ -89,8 +93,8 @@ impl Ledger {
             Some(_) => {}
         }
         let row =
-            sqlx::query("/* ledger.open */ SELECT id, system_identifier, database_oid FROM sluice.ledger")
-                .fetch_optional(&mut *conn)
+            db::query("/* ledger.open */ SELECT id, system_identifier, database_oid FROM sluice.ledger")
+                .fetch_optional(&mut conn)
                 .await
                 .map_err(Error::of("ledger.open"))?
                 .ok_or(Error::Absent)?;
@@ -101,7 +105,10 @@ impl Ledger {
         let database: i64 = row.try_get("database_oid").map_err(Error::of("ledger.open"))?;
         if system != here.system_identifier {
             return Err(Error::Clone {
-                why: format!("system identifier {system}, here {}", here.system_identifier),
+                why: format!(
+                    "its place or system identifier is {system}, here {}",
+                    here.system_identifier
+                ),
             });
         }
         if database != here.database_oid {
@@ -132,11 +139,15 @@ impl Ledger {
 
     /// The pool of the ledger role.
     #[must_use]
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
     async fn grant(&self, roles: &Setup) -> Result<(), Error> {
+        // A file knows no roles.
+        if self.pool.engine() == EngineKind::Sqlite {
+            return Ok(());
+        }
         let mut statements = Vec::new();
         for (role, grants) in [
             (&roles.owner, OWNER_GRANTS),
@@ -151,7 +162,7 @@ impl Ledger {
             return Ok(());
         }
         let mut conn = self.pool.acquire().await.map_err(Error::of("ledger.connect"))?;
-        engine::sql::execute_script(&mut conn, format!("/* ledger.grant */ {}", statements.join("; ")))
+        conn.execute_script(format!("/* ledger.grant */ {}", statements.join("; ")))
             .await
             .map(|_| ())
             .map_err(Error::of("ledger.grant"))
@@ -179,8 +190,11 @@ const MONITOR_GRANTS: &[&str] = &["GRANT USAGE ON SCHEMA sluice"];
 
 /// The first ledger row would stop every subscriber of a publication FOR ALL TABLES ("relation does not exist"),
 /// and its slot would then fill the primary's disk (PITFALLS 26).
-async fn refuse_published(conn: &mut sqlx::PgConnection, acknowledged: &[String]) -> Result<(), Error> {
-    let publications: Vec<String> = sqlx::query_scalar(
+async fn refuse_published(conn: &mut Connection, acknowledged: &[String]) -> Result<(), Error> {
+    if conn.engine() == EngineKind::Sqlite {
+        return Ok(());
+    }
+    let publications: Vec<String> = db::scalar(
         "/* ledger.published */
         SELECT pubname::text FROM pg_publication WHERE puballtables AND NOT pubname = ANY ($1) ORDER BY pubname",
     )
@@ -201,9 +215,20 @@ struct Here {
     timeline: i32,
 }
 
-/// Where we are. The control functions are executable by everybody; nothing else is needed.
-async fn identity(conn: &mut sqlx::PgConnection) -> Result<Here, Error> {
-    let row = sqlx::query(
+/// Where we are. On a server the control functions are executable by everybody; nothing else is needed. A file is where it lies: a
+/// copy of it lies elsewhere.
+async fn identity(conn: &mut Connection) -> Result<Here, Error> {
+    if let Raw::Sqlite(conn) = conn.raw() {
+        let place = engine::sqlite::session::place(conn)
+            .await
+            .map_err(Error::of("ledger.identity"))?;
+        return Ok(Here {
+            system_identifier: place,
+            database_oid: 0,
+            timeline: 0,
+        });
+    }
+    let row = db::query(
         "/* ledger.identity */
         SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
             (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database_oid,

@@ -1,9 +1,9 @@
 //! Signals in, pace out: what the verifier samples and what the planner then allows each job.
 
+use engine::db::{self, Connection};
 use std::time::Duration;
 
 use proto::{JobId, LeaseId};
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -63,7 +63,7 @@ impl Ledger {
             age: Duration::ZERO,
         };
         for signal in signals.iter().chain([&alive]) {
-            sqlx::query(
+            db::query(
                 "/* ledger.signal_write */
                 INSERT INTO sluice.signal AS s (name, source, value, unit, problem, required, sampled_at)
                 VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
@@ -92,7 +92,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn signals(&self) -> Result<Vec<Signal>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.signals */
             SELECT name, source, value, unit, problem, required,
                 extract(epoch FROM clock_timestamp() - sampled_at)::double precision AS age
@@ -124,10 +124,10 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn pace(&self, job: JobId) -> Result<Option<(Pace, Duration)>, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.pace */
             SELECT go, reason, max_parallel, rows_per_second,
-                stopped_ms + coalesce(extract(epoch FROM clock_timestamp() - stopped_at) * 1000, 0)::bigint AS stopped_ms
+                stopped_ms + CAST(coalesce(extract(epoch FROM clock_timestamp() - stopped_at) * 1000, 0) AS bigint) AS stopped_ms
             FROM sluice.throttle
             WHERE job = $1",
         )
@@ -169,13 +169,13 @@ pub enum StopKind {
 /// # Errors
 /// What the database says.
 pub async fn set(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: JobId,
     pace: &Pace,
     stop: StopKind,
     planner: LeaseId,
 ) -> Result<(), Error> {
-    sqlx::query(
+    db::query(
         "/* ledger.pace_set */
         INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, stopped_at)
         SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END
@@ -189,7 +189,7 @@ pub async fn set(
             beat_at = clock_timestamp(),
             stopped_ms = t.stopped_ms + CASE
                 WHEN t.stopped_at IS NOT NULL AND NOT $6
-                THEN (extract(epoch FROM clock_timestamp() - t.stopped_at) * 1000)::bigint
+                THEN CAST(extract(epoch FROM clock_timestamp() - t.stopped_at) * 1000 AS bigint)
                 ELSE 0 END,
             stopped_at = CASE WHEN $6 THEN coalesce(t.stopped_at, clock_timestamp()) END",
     )

@@ -8,6 +8,7 @@
 mod cutover;
 mod step;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
@@ -157,6 +158,21 @@ pub struct Budget {
     pub max_replica_lag: Duration,
     /// A batch aims at this time.
     pub target_batch: Duration,
+}
+
+impl Fill {
+    /// SQL for "this row lies in these blocks"; see [`engine::relation::within`].
+    #[must_use]
+    pub fn within(&self, range: &Range<u64>) -> String {
+        engine::relation::within(&self.alias, self.row.as_deref(), range)
+    }
+
+    /// A leaf as it stands after FROM or UPDATE: itself alone, under the alias of the SQL here.
+    #[must_use]
+    pub fn only(&self, leaf: &str) -> String {
+        let only = if self.row.is_some() { "" } else { "ONLY " };
+        format!("{only}{leaf} AS {}", self.alias)
+    }
 }
 
 impl Plan {

@@ -1,11 +1,10 @@
 //! Rows that the triggers set aside.
 
 use engine::catalog::TableName;
+use engine::db::{self, Row};
 use jiff::Timestamp;
 use proto::JobId;
 use serde_json::Value;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -52,7 +51,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn quarantined(&self, tag: &str, limit: i64) -> Result<Vec<Quarantined>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.quarantine */
             SELECT id, table_schema, table_name, row_key, new_column, kind, sqlstate, message, at
             FROM sluice.quarantine
@@ -74,7 +73,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn blocking(&self, of: Blocking<'_>, limit: i64) -> Result<Vec<Quarantined>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.quarantine_blocking */
             SELECT q.id, q.table_schema, q.table_name, q.row_key, q.new_column, q.kind, q.sqlstate, q.message, q.at
             FROM sluice.quarantine q
@@ -106,7 +105,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn unresolved(&self, job: JobId, tag: &str, kind: &str) -> Result<u64, Error> {
-        let count: i64 = sqlx::query_scalar(
+        let count: i64 = db::scalar(
             "/* ledger.quarantine_unresolved */
             SELECT count(*)
             FROM sluice.quarantine q
@@ -139,7 +138,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn resolve_stale_quarantine(&self, job: JobId, tag: &str) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.quarantine_resolve_stale */
             UPDATE sluice.quarantine
             SET resolved_at = now()
@@ -161,7 +160,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn resolve_quarantined(&self, ids: &[i64]) -> Result<(), Error> {
-        sqlx::query("/* ledger.quarantine_resolve */ UPDATE sluice.quarantine SET resolved_at = now() WHERE id = ANY ($1)")
+        db::query("/* ledger.quarantine_resolve */ UPDATE sluice.quarantine SET resolved_at = now() WHERE id = ANY ($1)")
             .bind(ids)
             .execute(&self.pool)
             .await
@@ -170,7 +169,7 @@ impl Ledger {
     }
 }
 
-fn read(rows: &[PgRow]) -> Result<Vec<Quarantined>, sqlx::Error> {
+fn read(rows: &[Row]) -> Result<Vec<Quarantined>, sqlx::Error> {
     rows.iter()
         .map(|row| {
             let at: jiff_sqlx::Timestamp = row.try_get("at")?;

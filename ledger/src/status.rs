@@ -1,11 +1,11 @@
 //! What people see of a job: stages, counts, pace, and what waits.
 
+use engine::db;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use proto::JobId;
 use serde::Serialize;
-use sqlx::Row;
 
 use crate::error::Error;
 use crate::job::{Stage, StageStatus};
@@ -82,7 +82,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn stages(&self, job: JobId) -> Result<Vec<StageRow>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.stages */ SELECT name, status, started_at, ended_at FROM sluice.stage WHERE job = $1",
         )
         .bind(job.0)
@@ -116,7 +116,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn counts(&self, job: &Job) -> Result<Counts, Error> {
-        let row = sqlx::query(COUNTS)
+        let row = db::query(COUNTS)
             .bind(job.id.0)
             .bind(&job.tag)
             .fetch_one(&self.pool)
@@ -149,7 +149,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn notes(&self, job: JobId) -> Result<Vec<TaskNote>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.task_notes */
             SELECT step, note, attempt
             FROM sluice.task
@@ -182,7 +182,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn beats(&self) -> Result<Vec<Beat>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.beats */
             SELECT worker, role, extract(epoch FROM clock_timestamp() - at)::double precision AS age
             FROM sluice.heartbeat

@@ -4,10 +4,10 @@
 //! begins). It answers for steps whose effect no catalog query can show, and it keeps the way back from taking away
 //! what this job never made.
 
+use engine::db::{self, Connection};
 use std::collections::BTreeMap;
 
 use proto::{JobId, TaskId};
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::open::Ledger;
@@ -45,8 +45,8 @@ pub enum Marked {
 ///
 /// # Errors
 /// What the database says.
-pub async fn mark(conn: &mut PgConnection, job: JobId, step: u32) -> Result<Marked, Error> {
-    let done = sqlx::query("/* ledger.step_mark */ INSERT INTO sluice.step_marker (job, step) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+pub async fn mark(conn: &mut Connection, job: JobId, step: u32) -> Result<Marked, Error> {
+    let done = db::query("/* ledger.step_mark */ INSERT INTO sluice.step_marker (job, step) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(job.0)
         .bind(step as i32)
         .execute(conn)
@@ -63,9 +63,9 @@ pub async fn mark(conn: &mut PgConnection, job: JobId, step: u32) -> Result<Mark
 ///
 /// # Errors
 /// What the database says.
-pub async fn is_marked(conn: &mut PgConnection, job: JobId, step: u32) -> Result<bool, Error> {
-    sqlx::query_scalar(
-        "/* ledger.step_marked */ SELECT EXISTS (SELECT FROM sluice.step_marker WHERE job = $1 AND step = $2)",
+pub async fn is_marked(conn: &mut Connection, job: JobId, step: u32) -> Result<bool, Error> {
+    db::scalar(
+        "/* ledger.step_marked */ SELECT EXISTS (SELECT 1 FROM sluice.step_marker WHERE job = $1 AND step = $2)",
     )
     .bind(job.0)
     .bind(step as i32)
@@ -94,10 +94,10 @@ impl Ledger {
     /// What the database says.
     pub async fn task_states(&self, ids: &[TaskId]) -> Result<BTreeMap<TaskId, TaskState>, Error> {
         let raw: Vec<uuid::Uuid> = ids.iter().map(|t| t.0).collect();
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.task_states */ SELECT id, state, worker, error FROM sluice.task WHERE id = ANY ($1)",
         )
-        .bind(&raw)
+        .bind(raw.as_slice())
         .fetch_all(&self.pool)
         .await
         .map_err(Error::of("ledger.task_states"))?;
@@ -139,7 +139,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn leased_tasks(&self, job: JobId) -> Result<u64, Error> {
-        let count: i64 = sqlx::query_scalar(
+        let count: i64 = db::scalar(
             "/* ledger.tasks_leased */
             SELECT count(*)
             FROM sluice.task

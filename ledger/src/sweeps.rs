@@ -1,8 +1,8 @@
 //! Sweeps: which leaves a pass over a table covers, up to which block, and with which fingerprint.
 
 use engine::catalog::TableName;
+use engine::db::{self, Connection};
 use proto::JobId;
-use sqlx::{PgConnection, Row};
 
 use crate::chunks::{block, leaf_of, oid};
 use crate::error::Error;
@@ -28,14 +28,14 @@ pub struct SweepLeaf {
 /// # Errors
 /// What the database says.
 pub async fn create(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: JobId,
     fill: u32,
     sweep: u32,
     leaves: &[SweepLeaf],
 ) -> Result<(), Error> {
     for leaf in leaves {
-        sqlx::query(
+        db::query(
             "/* ledger.sweep_insert */
             INSERT INTO sluice.sweep (job, fill, sweep, seq, leaf_oid, leaf_schema, leaf_name, blocks, fingerprint)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -63,7 +63,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn sweep_leaves(&self, job: JobId, fill: u32, sweep: u32) -> Result<Vec<SweepLeaf>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.sweep_leaves */
             SELECT seq, leaf_oid, leaf_schema, leaf_name, blocks, fingerprint
             FROM sluice.sweep

@@ -7,12 +7,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::postgres::session::{self, ConnectError, Route, SessionOptions};
+use engine::catalog::EngineKind;
+use engine::db::{self, ConnectError, Pool};
+use engine::postgres::session::{Route, SessionOptions};
 use proto::TargetName;
 use shared::clock::{Clock, within};
 use shared::service::Part;
 use shared::settings::{DatabaseRole, TargetSettings};
-use sqlx::PgPool;
 
 use crate::error::Error as LedgerError;
 use crate::open::{Ledger, Setup};
@@ -25,11 +26,11 @@ pub struct Target {
     /// The truth.
     pub ledger: Ledger,
     /// Reads and writes rows; may go through a transaction-pooling PgBouncer.
-    pub data: PgPool,
+    pub data: Pool,
     /// DDL and triggers; direct.
-    pub owner: PgPool,
+    pub owner: Pool,
     /// Signals; direct.
-    pub monitor: PgPool,
+    pub monitor: Pool,
 }
 
 /// How a process presents itself and how many connections it wants.
@@ -107,7 +108,7 @@ impl Target {
             let url = settings.url_for(role).clone();
             let target = name.clone();
             async move {
-                session::connect_pool(&url, &options)
+                db::connect(&url, &options)
                     .await
                     .map_err(|source| Error::Connect {
                         target,
@@ -201,7 +202,7 @@ impl Target {
 
     async fn health(&self, clock: &dyn Clock) -> Result<(), String> {
         for (route, pool) in [("ledger", self.ledger.pool()), ("data", &self.data)] {
-            let asked = async { engine::sql::execute_script(&mut *pool.acquire().await?, PING).await };
+            let asked = async { pool.acquire().await?.execute_script(PING).await };
             match within(clock, ANSWERS_WITHIN, asked).await {
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(format!("the {route} connection fails: {error}")),
@@ -236,14 +237,17 @@ impl Error {
 }
 
 /// In a transaction, because the route may be pooled.
-async fn user_of(pool: &PgPool) -> Result<String, LedgerError> {
+async fn user_of(pool: &Pool) -> Result<String, LedgerError> {
+    if pool.engine() == EngineKind::Sqlite {
+        return Ok(String::new());
+    }
     let mut tx = pool
         .begin()
         .await
         .map_err(LedgerError::of("ledger.current_user"))?;
-    sqlx::query_scalar("/* ledger.current_user */ SELECT current_user::text")
+    db::scalar("/* ledger.current_user */ SELECT current_user::text")
         .persistent(false)
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut tx)
         .await
         .map_err(LedgerError::of("ledger.current_user"))
 }

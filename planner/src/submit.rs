@@ -12,6 +12,7 @@ mod setback;
 mod under_way;
 
 use engine::catalog::TableName;
+use engine::db::{Connection, Raw};
 use ledger::jobs::{NewJob, Taken};
 use ledger::{Plan, Target};
 use proto::JobId;
@@ -32,6 +33,17 @@ pub use under_way::{Does, UnderWay, under_way};
 /// # Errors
 /// Every fault there is.
 pub async fn prepare(
+    conn: &mut Connection,
+    spec: &Spec,
+    acknowledged: &Acknowledged,
+) -> Result<Plan, Vec<Fault>> {
+    match conn.raw() {
+        Raw::Postgres(conn) => prepare_on_server(conn, spec, acknowledged).await,
+        Raw::Sqlite(conn) => compile::compile_live_sqlite(conn, spec, acknowledged).await,
+    }
+}
+
+async fn prepare_on_server(
     conn: &mut PgConnection,
     spec: &Spec,
     acknowledged: &Acknowledged,
@@ -49,7 +61,7 @@ pub async fn prepare(
         return Err(vec![spec.fault(0, "table", Code::Unsuitable, why.to_string())]);
     }
     let mut acknowledged = acknowledged.clone();
-    let tables = tables_of(conn, spec).await;
+    let tables = tables_on_server(conn, spec).await;
     if let Ok(unfiltered) = compile::unfiltered(conn, &tables).await {
         acknowledged.unfiltered.extend(unfiltered);
     }
@@ -57,17 +69,37 @@ pub async fn prepare(
 }
 
 /// The tables that a spec names, as far as they resolve; one that does not is a fault, which the compiler words.
-pub async fn tables_of(conn: &mut PgConnection, spec: &Spec) -> Vec<TableName> {
+pub async fn tables_of(conn: &mut Connection, spec: &Spec) -> Vec<TableName> {
+    match conn.raw() {
+        Raw::Postgres(conn) => tables_on_server(conn, spec).await,
+        Raw::Sqlite(conn) => {
+            let mut tables = Vec::new();
+            for text in names_of(spec) {
+                if let Ok(name) = engine::sqlite::catalog::resolve(conn, text).await
+                    && !tables.contains(&name)
+                {
+                    tables.push(name);
+                }
+            }
+            tables
+        }
+    }
+}
+
+async fn tables_on_server(conn: &mut PgConnection, spec: &Spec) -> Vec<TableName> {
     let mut tables = Vec::new();
-    for declared in &spec.changes {
-        if let Some(text) = declared.change.table()
-            && let Ok(name) = engine::postgres::catalog::resolve(conn, text).await
+    for text in names_of(spec) {
+        if let Ok(name) = engine::postgres::catalog::resolve(conn, text).await
             && !tables.contains(&name)
         {
             tables.push(name);
         }
     }
     tables
+}
+
+fn names_of(spec: &Spec) -> impl Iterator<Item = &str> {
+    spec.changes.iter().filter_map(|declared| declared.change.table())
 }
 
 /// Stores the job of a compiled plan.

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::catalog::Leaf;
-use engine::postgres::session::BEGIN_READ_ONLY;
-use engine::postgres::{catalog, fingerprint};
+use engine::relation;
 use ledger::checks::CheckLeaf;
 use ledger::plan::Fill;
 use ledger::role::site::{InHand, Site};
@@ -252,20 +251,15 @@ impl Check<'_> {
         let engine = |e: engine::postgres::Error| {
             NoVerdict::Returned(format!("the leaves could not be listed: {}", chain(&e)))
         };
-        let mut tx = self
-            .site
-            .target
-            .data
-            .begin_with(BEGIN_READ_ONLY)
-            .await
-            .map_err(returned)?;
+        let mut tx = self.site.target.data.begin_reading().await.map_err(returned)?;
         let mut listed = Vec::new();
-        for leaf in catalog::leaves(&mut tx, &self.fill().table)
+        let fill = self.fill();
+        for leaf in relation::leaves(&mut tx, &fill.table, fill.row.as_deref())
             .await
             .map_err(engine)?
         {
             // Dropped since it was listed: the fingerprints of the others show it, and the list is made again.
-            if let Some(found) = fingerprint::leaf(&mut tx, self.root_oid, leaf.oid)
+            if let Some(found) = relation::fingerprint(&mut tx, self.root_oid, leaf.oid, &leaf.name)
                 .await
                 .map_err(engine)?
             {
@@ -359,11 +353,9 @@ impl Check<'_> {
 }
 
 async fn root_oid(site: &Site, fill: &Fill) -> Result<Option<u32>, NoVerdict> {
-    let root = engine::postgres::ident::table(&fill.table)
-        .map_err(|e| failed(FailureClass::Permanent, e.to_string()))?;
-    crate::reread::root_oid(site, &root)
+    crate::reread::root_oid(site, &fill.table)
         .await
-        .map_err(|e| NoVerdict::Returned(format!("the table could not be looked up: {e}")))
+        .map_err(|e| NoVerdict::Returned(format!("the table could not be looked up: {}", chain(&e))))
 }
 
 fn failed(class: FailureClass, message: String) -> NoVerdict {

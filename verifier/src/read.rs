@@ -16,16 +16,17 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use engine::catalog::TableName;
-use engine::postgres::error::{Class, classify, sqlstate};
-use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
-use engine::postgres::{fingerprint, ident};
+use engine::catalog::{EngineKind, TableName};
+use engine::db::{self, Connection, Raw, Transaction};
+use engine::error::{Class, classify, sqlstate};
+use engine::postgres::ident;
+use engine::postgres::session::{BatchSettings, set_local};
+use engine::relation;
 use ledger::Plan;
 use ledger::checks::Mismatch;
 use ledger::plan::Fill;
 use ledger::role::site::Site;
 use serde_json::Value;
-use sqlx::{PgConnection, Postgres, Transaction};
 
 /// Most wrong rows named by one read of a range.
 pub(crate) const NAMED: usize = 100;
@@ -95,7 +96,7 @@ impl Reader<'_> {
         let mut found = Found::default();
         let (mut at, mut step, mut in_a_row, mut timeout) = (range.start, STEP, 0, STATEMENT_TIMEOUT);
         while at < range.end {
-            let piece = at..(at + step).min(range.end);
+            let piece = at..self.range_end(&(at..range.end), step).await?;
             let alone = piece.end - piece.start == 1;
             match self.piece(&piece, timeout).await {
                 Ok(more) => {
@@ -135,14 +136,27 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// How far about `blocks` filled blocks go. Asked where a range may be nearly empty.
+    pub(crate) async fn range_end(&self, range: &Range<u64>, blocks: u64) -> Result<u64, Stop> {
+        if self.fill.row.is_none() {
+            return Ok((range.start + blocks).min(range.end));
+        }
+        let failed = |error: sqlx::Error| Stop::Failed(self.words(&error));
+        let mut conn = self.site.target.data.acquire().await.map_err(failed)?;
+        relation::reach(&mut conn, self.leaf, self.fill.row.as_deref(), range, blocks)
+            .await
+            .map_err(|error| Stop::Failed(shared::service::chain(&error)))
+    }
+
     /// One short transaction over one range.
     async fn piece(&self, range: &Range<u64>, timeout: Duration) -> Result<Found, Fault> {
         let mut tx = self.begin(timeout).await?;
         let leaf = self.leaf_sql()?;
-        let counted = engine::sql::query_as::<(i64, i64)>(sql::count(self.fill, &leaf, range))
-            .fetch_one(&mut *tx)
+        let counted = db::query(sql::count(self.fill, &leaf, range))
+            .fetch_one(&mut tx)
             .await;
-        let (rows, wrong) = self.or_gone(counted)?;
+        let counted = self.or_gone(counted)?;
+        let (rows, wrong): (i64, i64) = (counted.try_get(0)?, counted.try_get(1)?);
         let mut found = Found {
             rows: rows.unsigned_abs(),
             ..Found::default()
@@ -167,30 +181,35 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    async fn begin(&self, statement_timeout: Duration) -> Result<Transaction<'static, Postgres>, Fault> {
-        let mut tx = self.site.target.data.begin_with(BEGIN_READ_ONLY).await?;
+    async fn begin(&self, statement_timeout: Duration) -> Result<Transaction, Fault> {
+        let mut tx = self.site.target.data.begin_reading().await?;
+        let Raw::Postgres(conn) = tx.raw() else {
+            return Ok(tx);
+        };
         let settings = BatchSettings {
             statement_timeout,
             lock_timeout: LOCK_TIMEOUT,
             idle_timeout: STATEMENT_TIMEOUT,
             search_path: self.plan.search_path.clone(),
         };
-        set_local(&mut tx, &settings).await.map_err(of_engine)?;
+        set_local(conn, &settings).await.map_err(of_engine)?;
         Ok(tx)
     }
 
     async fn wrong_rows(
         &self,
-        conn: &mut PgConnection,
+        conn: &mut Connection,
         leaf: &str,
         range: &Range<u64>,
     ) -> Result<Vec<Mismatch>, Fault> {
         let text = sql::wrong_rows(self.fill, leaf, range, NAMED).map_err(|e| Fault::Other(e.to_string()))?;
-        let rows: Vec<(Value, i64, Value)> = engine::sql::query_as(text).fetch_all(conn).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(key, block, detail)| self.mismatch(key, block.unsigned_abs(), detail))
-            .collect())
+        let rows = db::query(text).fetch_all(conn).await?;
+        rows.iter()
+            .map(|row| {
+                let block: i64 = row.try_get(1)?;
+                Ok(self.mismatch(row.try_get(0)?, block.unsigned_abs(), row.try_get(2)?))
+            })
+            .collect()
     }
 
     fn mismatch(&self, key: Value, block: u64, detail: Value) -> Mismatch {
@@ -203,8 +222,8 @@ impl Reader<'_> {
         }
     }
 
-    async fn same_file(&self, conn: &mut PgConnection) -> Result<(), Fault> {
-        let now = fingerprint::leaf(conn, self.root_oid, self.leaf_oid)
+    async fn same_file(&self, conn: &mut Connection) -> Result<(), Fault> {
+        let now = relation::fingerprint(conn, self.root_oid, self.leaf_oid, self.leaf)
             .await
             .map_err(of_engine)?;
         if now.is_some_and(|now| now.0 == self.fingerprint) {
@@ -215,14 +234,21 @@ impl Reader<'_> {
     }
 
     fn leaf_sql(&self) -> Result<String, Fault> {
-        ident::table(self.leaf).map_err(|e| Fault::Other(e.to_string()))
+        let quoted = match self.plan.engine {
+            EngineKind::Postgresql => ident::table(self.leaf),
+            EngineKind::Sqlite => engine::sqlite::ident::table(self.leaf),
+        };
+        quoted.map_err(|e| Fault::Other(e.to_string()))
     }
 
     /// A leaf that is gone has drifted, too.
     fn or_gone<T>(&self, answer: Result<T, sqlx::Error>) -> Result<T, Fault> {
-        answer.map_err(|error| match sqlstate(&error).as_deref() {
-            Some("42P01" | "3F000") => Fault::Drifted,
-            Some(_) | None => Fault::Database(error),
+        answer.map_err(|error| {
+            if engine::error::is_gone(&error) {
+                Fault::Drifted
+            } else {
+                Fault::Database(error)
+            }
         })
     }
 

@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::postgres::ident;
-use engine::postgres::session::BEGIN_READ_ONLY;
+use engine::catalog::TableName;
 use ledger::checks::{Counted, Reread};
 use ledger::chunks::Chunk;
 use ledger::role::site::Site;
@@ -219,10 +218,9 @@ async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
     let set_aside = set_aside::keys(site, chunk.job, &plan, fill)
         .await
         .map_err(failed)?;
-    let root = ident::table(&fill.table).map_err(|e| Stop::Failed(e.to_string()))?;
-    let root_oid = root_oid(site, &root)
+    let root_oid = root_oid(site, &fill.table)
         .await
-        .map_err(|e| Stop::Failed(e.to_string()))?
+        .map_err(|e| Stop::Failed(chain(&e)))?
         .ok_or(Stop::Drifted)?;
     let reader = Reader {
         site,
@@ -238,15 +236,12 @@ async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
 }
 
 /// In a transaction because the data route may be pooled.
-pub(crate) async fn root_oid(site: &Site, root: &str) -> Result<Option<u32>, sqlx::Error> {
-    let mut tx = site.target.data.begin_with(BEGIN_READ_ONLY).await?;
-    let oid: Option<i64> =
-        engine::sql::scalar("/* sluice:verifier.root */ SELECT to_regclass($1)::oid::int8")
-            .bind(root)
-            .fetch_one(&mut *tx)
-            .await?;
-    tx.commit().await?;
-    Ok(oid.and_then(|oid| u32::try_from(oid).ok()))
+pub(crate) async fn root_oid(site: &Site, root: &TableName) -> Result<Option<u32>, engine::postgres::Error> {
+    let failed = || engine::postgres::Error::query("look the table up");
+    let mut tx = site.target.data.begin_reading().await.map_err(failed())?;
+    let oid = engine::relation::oid(&mut tx, root).await?;
+    tx.commit().await.map_err(failed())?;
+    Ok(oid)
 }
 
 async fn note(site: &Site, chunk: &Chunk, found: &Found) {
@@ -273,7 +268,6 @@ async fn audit(site: &Site, chunk: &Chunk, kind: &str, detail: &serde_json::Valu
 
 #[cfg(test)]
 mod tests {
-    use engine::catalog::TableName;
     use proto::JobId;
 
     use super::*;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::db::Raw;
 use engine::postgres::replica_lag::{Reading, ReplicaLag};
 use ledger::pace::{REPLICA_LAG, Signal};
 use ledger::role::site::Site;
@@ -161,7 +162,11 @@ async fn sample(site: &Site, lag: &mut ReplicaLag) -> Result<Vec<Reading>, Strin
     let now = site.clock.monotonic();
     let reading = async {
         let mut conn = site.target.monitor.acquire().await.map_err(|e| chain(&e))?;
-        lag.sample(&mut conn, now).await.map_err(|e| chain(&e))
+        match conn.raw() {
+            Raw::Postgres(conn) => lag.sample(conn, now).await.map_err(|e| chain(&e)),
+            // A file has no replicas.
+            Raw::Sqlite(_) => Ok(Vec::new()),
+        }
     };
     within(&*site.clock, SAMPLE_LIMIT, reading)
         .await

@@ -11,14 +11,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use engine::postgres::error::{Class, classify, classify_commit, sqlstate};
-use engine::postgres::ident::IdentError;
-use engine::postgres::session::{BEGIN, BatchSettings, set_local};
-use engine::postgres::{fingerprint, ident};
+use engine::db::{Connection, Pool, Raw};
+use engine::error::{Class, classify, classify_commit, is_gone, sqlstate};
+use engine::postgres::ident::{self, IdentError};
+use engine::postgres::session::{BatchSettings, set_local};
+use engine::{relation, sqlite};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
 use ledger::tasks::Fence;
-use sqlx::{PgConnection, PgPool};
 
 use crate::crash;
 use crate::words::words;
@@ -80,7 +80,7 @@ pub(super) struct Fault {
 
 impl Ground<'_> {
     /// Runs one batch.
-    pub(super) async fn batch(&self, pool: &PgPool, order: Order) -> Batch {
+    pub(super) async fn batch(&self, pool: &Pool, order: Order) -> Batch {
         let mut range = 0..0;
         match self.transact(pool, order, &mut range).await {
             Ok(batch) => batch,
@@ -88,8 +88,8 @@ impl Ground<'_> {
         }
     }
 
-    async fn transact(&self, pool: &PgPool, order: Order, range: &mut Range<u64>) -> Result<Batch, Stop> {
-        let mut tx = pool.begin_with(BEGIN).await.map_err(Stop::Database)?;
+    async fn transact(&self, pool: &Pool, order: Order, range: &mut Range<u64>) -> Result<Batch, Stop> {
+        let mut tx = pool.begin().await.map_err(Stop::Database)?;
         let begun = self.begin(&mut tx, order).await?;
         let leave = match begun {
             Begun::Not(batch) => {
@@ -97,7 +97,7 @@ impl Ground<'_> {
                 return Ok(batch);
             }
             Begun::At(cursor, leave) => {
-                *range = cursor..(cursor + order.blocks.max(1)).min(self.chunk.end_block);
+                *range = cursor..self.reach(&mut tx, cursor, order.blocks).await?;
                 leave
             }
         };
@@ -128,14 +128,16 @@ impl Ground<'_> {
     }
 
     /// Settings, cursor, leave.
-    async fn begin(&self, conn: &mut PgConnection, order: Order) -> Result<Begun, Stop> {
+    async fn begin(&self, conn: &mut Connection, order: Order) -> Result<Begun, Stop> {
         let settings = BatchSettings {
             statement_timeout: order.statement_timeout,
             lock_timeout: self.lock_timeout,
             idle_timeout: IDLE_TIMEOUT,
             search_path: self.plan.search_path.clone(),
         };
-        set_local(conn, &settings).await.map_err(Stop::Engine)?;
+        if let Raw::Postgres(conn) = conn.raw() {
+            set_local(conn, &settings).await.map_err(Stop::Engine)?;
+        }
         let cursor = ledger::cursor::hold(conn, self.chunk.id, self.fence)
             .await
             .map_err(Stop::Ledger)?;
@@ -150,21 +152,35 @@ impl Ground<'_> {
         })
     }
 
-    /// Lock first, look second. Says what has drifted, if something has.
-    async fn lock_and_look(&self, conn: &mut PgConnection) -> Result<Option<String>, Stop> {
+    /// Block after the last one of this batch.
+    async fn reach(&self, conn: &mut Connection, cursor: u64, blocks: u64) -> Result<u64, Stop> {
+        let left = cursor..self.chunk.end_block;
+        let row = self.fill.row.as_deref();
+        relation::reach(conn, &self.chunk.leaf, row, &left, blocks)
+            .await
+            .map_err(Stop::Engine)
+    }
+
+    /// Lock first, look second. Says what has drifted, if something has. On SQLite the transaction has held the write lock since it
+    /// began.
+    async fn lock_and_look(&self, conn: &mut Connection) -> Result<Option<String>, Stop> {
         let leaf = self.leaf()?;
         let lock = format!(
             "/* {} */ LOCK TABLE ONLY {leaf} IN ROW EXCLUSIVE MODE",
             batch_mark(self.fence.lease)
         );
-        if let Err(error) = engine::sql::execute_script(&mut *conn, lock).await {
-            // Undefined table, or its schema: it was renamed, moved, detached and dropped.
-            if matches!(sqlstate(&error).as_deref(), Some("42P01" | "3F000")) {
+        let locked = match conn.raw() {
+            Raw::Postgres(conn) => engine::sql::execute_script(conn, lock).await.map(|_| ()),
+            Raw::Sqlite(_) => Ok(()),
+        };
+        if let Err(error) = locked {
+            // It was renamed, moved, detached and dropped.
+            if is_gone(&error) {
                 return Ok(Some(format!("{leaf} is no longer there")));
             }
             return Err(Stop::Database(error));
         }
-        let found = fingerprint::leaf(conn, self.root_oid, self.chunk.leaf_oid)
+        let found = relation::fingerprint(conn, self.root_oid, self.chunk.leaf_oid, &self.chunk.leaf)
             .await
             .map_err(Stop::Engine)?;
         Ok(match found {
@@ -177,8 +193,13 @@ impl Ground<'_> {
     }
 
     /// Rows in the range, and how many of them were changed.
-    async fn update(&self, conn: &mut PgConnection, range: &Range<u64>) -> Result<(u64, u64), Stop> {
-        let text = update_sql(self.fill, &self.leaf()?, range, &self.mark());
+    async fn update(&self, conn: &mut Connection, range: &Range<u64>) -> Result<(u64, u64), Stop> {
+        let leaf = self.leaf()?;
+        let conn = match conn.raw() {
+            Raw::Postgres(conn) => conn,
+            Raw::Sqlite(conn) => return self.update_file(conn, &leaf, range).await,
+        };
+        let text = update_sql(self.fill, &leaf, range, &self.mark());
         let (seen, changed): (i64, i64) = engine::sql::query_as(text)
             .fetch_one(conn)
             .await
@@ -186,8 +207,37 @@ impl Ground<'_> {
         Ok((seen.unsigned_abs(), changed.unsigned_abs()))
     }
 
+    /// Two statements, because SQLite has no updating part of a query; nobody else writes in between.
+    async fn update_file(
+        &self,
+        conn: &mut sqlx::SqliteConnection,
+        leaf: &str,
+        range: &Range<u64>,
+    ) -> Result<(u64, u64), Stop> {
+        let (from, within) = (self.fill.only(leaf), self.fill.within(range));
+        let count = format!("/* {} */ SELECT count(*) FROM {from} WHERE {within}", self.mark());
+        let seen: i64 = sqlite::text::scalar(count)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(Stop::Database)?;
+        let Fill { set, wrong, .. } = self.fill;
+        let update = format!(
+            "/* {} */ UPDATE {from} SET {set} WHERE {within} AND ({wrong})",
+            self.mark()
+        );
+        let changed = sqlite::text::query(update)
+            .execute(conn)
+            .await
+            .map_err(Stop::Database)?;
+        Ok((seen.unsigned_abs(), changed.rows_affected()))
+    }
+
     fn leaf(&self) -> Result<String, Stop> {
-        ident::table(&self.chunk.leaf).map_err(Stop::Ident)
+        let quoted = match self.fill.row {
+            None => ident::table(&self.chunk.leaf),
+            Some(_) => sqlite::ident::table(&self.chunk.leaf),
+        };
+        quoted.map_err(Stop::Ident)
     }
 
     fn mark(&self) -> String {
@@ -195,9 +245,9 @@ impl Ground<'_> {
     }
 
     /// Counts time and retries that no batch could carry, before a chunk is given back.
-    pub(super) async fn account(&self, pool: &PgPool, order: Order) -> Result<(), ledger::Error> {
+    pub(super) async fn account(&self, pool: &Pool, order: Order) -> Result<(), ledger::Error> {
         let failed = || ledger::Error::of("ledger.cursor_advance");
-        let mut tx = pool.begin_with(BEGIN).await.map_err(failed())?;
+        let mut tx = pool.begin().await.map_err(failed())?;
         let cursor_block = ledger::cursor::hold(&mut tx, self.chunk.id, self.fence).await?;
         let progress = Progress {
             cursor_block,
@@ -224,10 +274,7 @@ fn update_sql(fill: &Fill, leaf: &str, range: &Range<u64>, mark: &str) -> String
     let Fill {
         alias, set, wrong, ..
     } = fill;
-    let within = format!(
-        "{alias}.ctid >= '({},0)'::tid AND {alias}.ctid < '({},0)'::tid",
-        range.start, range.end
-    );
+    let within = fill.within(range);
     format!(
         "/* {mark} */ \
          WITH seen AS (SELECT count(*) AS n FROM ONLY {leaf} AS {alias} WHERE {within}), \
@@ -300,6 +347,7 @@ mod tests {
                 name: "track".into(),
             },
             alias: "\"track\"".into(),
+            row: None,
             set: "\"seconds\" = (milliseconds / 1000)".into(),
             wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
             unrelated: "false".into(),

@@ -3,13 +3,13 @@
 //! Each row is asked alone whether it is wrong; the one for which the expression raises is the culprit. If none raises, it
 //! was a constraint or a trigger that refused, and the keys from the block's first to its last row are told.
 
-use engine::postgres::error::{Class, classify};
+use engine::db::{self, Pool, Raw};
+use engine::error::{Class, classify};
 use engine::postgres::ident;
-use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
+use engine::postgres::session::{BatchSettings, set_local};
 use ledger::chunks::Chunk;
 use ledger::plan::{Fill, Plan};
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::size::{PATIENT_TIMEOUT, STATEMENT_TIMEOUT};
 
@@ -17,20 +17,16 @@ use super::size::{PATIENT_TIMEOUT, STATEMENT_TIMEOUT};
 const NAMED: usize = 3;
 
 /// The keys in words; None if they could not be found out, or the table has no key: then a row's name is the row itself.
-pub(super) async fn keys(
-    pool: &PgPool,
-    plan: &Plan,
-    fill: &Fill,
-    chunk: &Chunk,
-    block: u64,
-) -> Option<String> {
+pub(super) async fn keys(pool: &Pool, plan: &Plan, fill: &Fill, chunk: &Chunk, block: u64) -> Option<String> {
     plan.tables
         .iter()
         .find(|t| t.name == fill.table && !t.key.is_empty())?;
     let leaf = ident::table(&chunk.leaf).ok()?;
     let rows = ask(pool, plan, &rows_sql(fill, &leaf, block)).await.ok()?;
     let mut raising = Vec::new();
-    for (ctid, key) in &rows {
+    // On SQLite no expression raises: there it was a constraint or a trigger.
+    let raises = if fill.row.is_some() { &[] } else { rows.as_slice() };
+    for (ctid, key) in raises {
         let text = wrong_sql(fill, &leaf, ctid);
         let asked = ask(pool, plan, &text).await;
         if asked.is_err_and(|error| classify(&error) == Class::Data) {
@@ -56,11 +52,16 @@ fn words(raising: &[String], rows: &[(String, Value)]) -> Option<String> {
 }
 
 fn rows_sql(fill: &Fill, leaf: &str, block: u64) -> String {
-    let Fill { alias, key, .. } = fill;
+    let Fill { alias, key, row, .. } = fill;
+    let place = row.as_ref().map_or_else(
+        || format!("{alias}.ctid::text"),
+        |row| format!("CAST({alias}.{row} AS TEXT)"),
+    );
+    let order = row.as_deref().unwrap_or("ctid");
     format!(
-        "/* sluice:backfiller.culprit */ SELECT {alias}.ctid::text, {key} FROM ONLY {leaf} AS {alias} \
-         WHERE {alias}.ctid >= '({block},0)'::tid AND {alias}.ctid < '({},0)'::tid ORDER BY {alias}.ctid",
-        block + 1
+        "/* sluice:backfiller.culprit */ SELECT {place}, {key} FROM {} WHERE {} ORDER BY {alias}.{order}",
+        fill.only(leaf),
+        fill.within(&(block..block + 1))
     )
 }
 
@@ -73,20 +74,24 @@ fn wrong_sql(fill: &Fill, leaf: &str, ctid: &str) -> String {
 }
 
 /// One question in a short transaction of its own that only reads.
-async fn ask(pool: &PgPool, plan: &Plan, text: &str) -> Result<Vec<(String, Value)>, sqlx::Error> {
+async fn ask(pool: &Pool, plan: &Plan, text: &str) -> Result<Vec<(String, Value)>, sqlx::Error> {
     let settings = BatchSettings {
         statement_timeout: PATIENT_TIMEOUT,
         lock_timeout: STATEMENT_TIMEOUT,
         idle_timeout: STATEMENT_TIMEOUT,
         search_path: plan.search_path.clone(),
     };
-    let mut tx = pool.begin_with(BEGIN_READ_ONLY).await?;
-    set_local(&mut tx, &settings)
-        .await
-        .map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;
-    let rows = engine::sql::query_as(text).fetch_all(&mut *tx).await?;
+    let mut tx = pool.begin_reading().await?;
+    if let Raw::Postgres(conn) = tx.raw() {
+        set_local(conn, &settings)
+            .await
+            .map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;
+    }
+    let rows = db::query(text.to_owned()).fetch_all(&mut tx).await?;
     tx.rollback().await?;
-    Ok(rows)
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
 }
 
 #[cfg(test)]

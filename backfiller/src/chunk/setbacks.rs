@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use engine::postgres::error::Class;
+use engine::error::Class;
 use ledger::tasks::FailureClass;
 
 use super::size::BatchSize;

@@ -12,6 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::db::{self, Pool, Raw};
+use engine::relation::{self, ROWIDS_A_BLOCK};
 use ledger::Plan;
 use ledger::chunks::{Chunk, Leave, leave};
 use ledger::plan::Fill;
@@ -19,10 +21,10 @@ use ledger::role::site::{InHand, Site};
 use ledger::tasks::{Failure, FailureClass};
 use proto::ChunkId;
 use shared::service::chain;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Fault, Ground, Order};
+use super::breath::Breath;
 use super::rate::Rate;
 use super::setbacks::{Reaction, Setbacks};
 use super::size::{BatchSize, MAX_BLOCKS};
@@ -51,6 +53,7 @@ pub(super) struct Shift<'a> {
     size: BatchSize,
     rate: Rate,
     setbacks: Setbacks,
+    breath: Breath,
     retries: u32,
     throttled: Duration,
 }
@@ -70,8 +73,8 @@ pub(super) enum BeginError {
     Ledger(#[from] ledger::Error),
     #[error("the target could not be asked about the table")]
     Database(#[from] sqlx::Error),
-    #[error("the table's name cannot be used")]
-    Ident(#[from] engine::postgres::ident::IdentError),
+    #[error("the table could not be looked up")]
+    Engine(#[from] engine::postgres::Error),
     #[error("the plan has no fill {0}")]
     NoSuchFill(u32),
 }
@@ -102,6 +105,7 @@ impl<'a> Shift<'a> {
             fill,
             rate: Rate::new(site.clock.monotonic()),
             setbacks: Setbacks::default(),
+            breath: Breath::default(),
             retries: 0,
             throttled: Duration::ZERO,
         })
@@ -183,14 +187,20 @@ impl<'a> Shift<'a> {
                 share,
             } => {
                 let now = self.site.clock.monotonic();
+                let ended = range.end >= self.chunk.end_block;
                 self.rate.set_share(share, now);
+                let range = filled(&self.plan.fills[self.fill], range, seen);
                 self.rate.spend(range.end - range.start, seen, changed, now);
                 self.size.committed(&range, took, self.plan.budget.target_batch);
                 self.setbacks.forget();
                 (self.retries, self.throttled) = (0, Duration::ZERO);
                 metrics::counter!("sluice_batches_total").increment(1);
                 metrics::counter!("sluice_rows_changed_total").increment(changed);
-                (range.end >= self.chunk.end_block).then_some(End::Finished)
+                if ended {
+                    return Some(End::Finished);
+                }
+                self.breathe(took).await;
+                None
             }
             Batch::Complete => Some(End::Finished),
             Batch::NotNow(leave) => self.wait_for_leave(leave).await,
@@ -202,6 +212,15 @@ impl<'a> Shift<'a> {
             })),
             Batch::Failed(fault) => self.meet(fault).await,
         }
+    }
+
+    /// On SQLite: leaves the write lock to others before the next batch.
+    async fn breathe(&mut self, took: Duration) {
+        if self.plan.fills[self.fill].row.is_none() {
+            return;
+        }
+        let pause = self.breath.after(took);
+        rest(self.site, self.in_hand, pause).await;
     }
 
     async fn meet(&mut self, fault: Fault) -> Option<End> {
@@ -309,19 +328,29 @@ impl<'a> Shift<'a> {
 }
 
 /// One question over the data route, in a transaction because that route may be pooled.
-async fn ask_server(pool: &PgPool, fill: &Fill) -> Result<Server, BeginError> {
+async fn ask_server(pool: &Pool, fill: &Fill) -> Result<Server, BeginError> {
     const SQL: &str = "/* sluice:backfiller.ask */
-        SELECT to_regclass($1)::oid::int8, (SELECT setting::int8 FROM pg_settings WHERE name = 'deadlock_timeout')";
-    let root = engine::postgres::ident::table(&fill.table)?;
-    let mut tx = pool.begin().await?;
-    let (oid, deadlock): (Option<i64>, Option<i64>) =
-        engine::sql::query_as(SQL).bind(root).fetch_one(&mut *tx).await?;
+        SELECT setting::int8 FROM pg_settings WHERE name = 'deadlock_timeout'";
+    let mut tx = pool.begin_reading().await?;
+    let root_oid = relation::oid(&mut tx, &fill.table).await?;
+    let deadlock: Option<i64> = match tx.raw() {
+        Raw::Postgres(_) => db::scalar(SQL).persistent(false).fetch_optional(&mut tx).await?,
+        Raw::Sqlite(_) => None,
+    };
     tx.commit().await?;
     let half = Duration::from_millis(deadlock.unwrap_or(1000).unsigned_abs() / 2);
     Ok(Server {
-        root_oid: oid.and_then(|oid| u32::try_from(oid).ok()),
+        root_oid,
         lock_timeout: LOCK_TIMEOUT.min(half).max(Duration::from_millis(1)),
     })
+}
+
+/// The range of a batch, by the blocks that its rows would fill: what sizes and rates are measured in. On PostgreSQL a range is what it is.
+fn filled(fill: &Fill, range: Range<u64>, rows: u64) -> Range<u64> {
+    match fill.row {
+        None => range,
+        Some(_) => range.start..range.start + rows.div_ceil(ROWIDS_A_BLOCK).max(1),
+    }
 }
 
 fn place(chunk: &Chunk, range: &Range<u64>) -> String {

@@ -1,8 +1,8 @@
 //! Has this step already happened? The plan brings the question; without one, the ledger's marker answers.
 
+use engine::db::{self, Connection};
 use ledger::steps::Marked;
 use ledger::tasks::FailureClass;
-use sqlx::PgConnection;
 
 use super::{Job, NotDone, failed};
 
@@ -23,13 +23,13 @@ pub(super) fn plain(error: ledger::Error) -> sqlx::Error {
 
 impl Job<'_> {
     /// Asked inside the transaction that would do the step, or in one of its own.
-    pub(super) async fn is_done(&self, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    pub(super) async fn is_done(&self, conn: &mut Connection) -> Result<bool, sqlx::Error> {
         let job = self.in_hand.claim.job;
         match &self.step.done {
             Some(question) => {
                 let text = engine::postgres::session::tag(question, "backfiller.step_done", job);
                 // A question about something that is not there answers NULL: not done.
-                let answer: Option<Option<bool>> = engine::sql::scalar(text).fetch_optional(conn).await?;
+                let answer: Option<Option<bool>> = db::scalar(text).fetch_optional(conn).await?;
                 Ok(answer.flatten().unwrap_or(false))
             }
             None => ledger::steps::is_marked(conn, job, self.step.id)
@@ -40,7 +40,7 @@ impl Job<'_> {
 
     /// Writes the marker before anything else is done: a step forward always, so that the way back knows what is ours; a
     /// step back if the marker is what answers. `No` if another attempt was first and the marker is what answers.
-    pub(super) async fn mark(&self, conn: &mut PgConnection) -> Result<GoOn, sqlx::Error> {
+    pub(super) async fn mark(&self, conn: &mut Connection) -> Result<GoOn, sqlx::Error> {
         let answers = self.step.done.is_none();
         if !answers && !self.step.phase.is_forward() {
             return Ok(GoOn::Yes);
@@ -55,7 +55,7 @@ impl Job<'_> {
 
     /// Why a step that has already happened is not ours: the effect and the marker are committed together, so an effect
     /// without a marker is somebody else's.
-    pub(super) async fn not_ours(&self, conn: &mut PgConnection) -> Result<Option<NotDone>, sqlx::Error> {
+    pub(super) async fn not_ours(&self, conn: &mut Connection) -> Result<Option<NotDone>, sqlx::Error> {
         let Some(why) = &self.step.not_ours else {
             return Ok(None);
         };
@@ -63,6 +63,19 @@ impl Job<'_> {
             .await
             .map_err(plain)?;
         Ok((!ours).then(|| failed(FailureClass::Permanent, why.clone())))
+    }
+
+    /// What keeps the step from running, if something does.
+    pub(super) async fn refused(&self, conn: &mut Connection) -> Result<Option<NotDone>, sqlx::Error> {
+        for refuse in &self.step.refuse_if {
+            let holds: Option<bool> = db::scalar(refuse.query.clone())
+                .fetch_optional(&mut *conn)
+                .await?;
+            if holds == Some(true) {
+                return Ok(Some(failed(FailureClass::Permanent, refuse.message.clone())));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether there is something of this job to take back.

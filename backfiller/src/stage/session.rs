@@ -1,16 +1,17 @@
 //! The session a step runs on: its own connection, on record in the ledger before anything is run.
 
+use engine::db::{Connection, Raw};
 use engine::postgres::ident;
 use engine::postgres::session::{self, Backend, PINNED};
 use shared::service::chain;
-use sqlx::PgConnection;
 
 use super::{Job, NotDone};
 
 /// A direct connection of the owner role, outside the pool, with the backend behind it.
 pub(super) struct StepSession {
-    pub(super) conn: PgConnection,
-    pub(super) backend: Backend,
+    pub(super) conn: Connection,
+    /// None: a file has none. There whoever comes next waits for the write lock, and the fence does the rest.
+    pub(super) backend: Option<Backend>,
 }
 
 /// Why there is no session.
@@ -30,20 +31,20 @@ impl Job<'_> {
             .site
             .target
             .owner
-            .acquire()
+            .detached()
             .await
-            .map_err(NoSession::Database)?
-            .detach();
-        let backend = match session::backend(&mut conn).await {
-            Ok(backend) => backend,
-            Err(engine::postgres::Error::Query { source, .. }) => return Err(NoSession::Database(source)),
-            Err(error) => return Err(NoSession::End(NotDone::Returned(error.to_string()))),
+            .map_err(NoSession::Database)?;
+        let backend = match conn.raw() {
+            Raw::Postgres(conn) => Some(backend(conn).await?),
+            Raw::Sqlite(_) => None,
         };
-        let on_record = (backend.pid, backend.started.clone());
-        ledger
-            .record_backend(claim.task, claim.fence, on_record)
-            .await
-            .map_err(|e| ended(&e))?;
+        if let Some(backend) = &backend {
+            let on_record = (backend.pid, backend.started.clone());
+            ledger
+                .record_backend(claim.task, claim.fence, on_record)
+                .await
+                .map_err(|e| ended(&e))?;
+        }
         if !ledger
             .renew(claim.task, claim.fence)
             .await
@@ -73,6 +74,13 @@ impl Job<'_> {
             calls.join(", ")
         ))
     }
+}
+
+async fn backend(conn: &mut sqlx::PgConnection) -> Result<Backend, NoSession> {
+    session::backend(conn).await.map_err(|error| match error {
+        engine::postgres::Error::Query { source, .. } => NoSession::Database(source),
+        other => NoSession::End(NotDone::Returned(other.to_string())),
+    })
 }
 
 fn ended(error: &ledger::Error) -> NoSession {

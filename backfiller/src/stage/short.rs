@@ -6,17 +6,21 @@
 //!
 //! Each attempt first looks whether the job still goes this way, then asks, in its own transaction, whether the step has
 //! already happened. That also answers what became of a COMMIT whose connection was lost.
+//!
+//! On SQLite there are no lock timeouts: the connection waits for the one write lock for as long as its busy timeout says, and
+//! then comes back like any other.
 
 use std::time::Duration;
 
-use engine::postgres::error::{Class, classify, classify_commit};
-use engine::postgres::session::{BEGIN, BatchSettings, set_local, tag};
+use engine::db::{Connection, Raw};
+use engine::error::{Class, classify, classify_commit};
+use engine::postgres::session::{BatchSettings, set_local, tag};
+use ledger::plan::StepMode;
 use ledger::tasks::FailureClass;
-use sqlx::{Connection, PgConnection};
 
 use super::ask::GoOn;
 use super::session::{NoSession, StepSession};
-use super::{Job, NotDone, failed};
+use super::{Job, NotDone, failed, rebuild};
 use crate::crash;
 use crate::rest::{jittered, rest};
 
@@ -82,38 +86,74 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
 async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32) -> Result<Attempt, Fault> {
     let conn = &mut connected(job, session).await?.conn;
     let plain = |error| Fault::Database(classify(&error), error);
-    let mut tx = conn.begin_with(BEGIN).await.map_err(plain)?;
-    let settings = BatchSettings {
-        statement_timeout: STATEMENT_TIMEOUT,
-        lock_timeout: lock_timeout(attempt),
-        idle_timeout: IDLE_TIMEOUT,
-        search_path: job.plan.search_path.clone(),
+    let orphans = if job.step.mode == StepMode::Rebuild {
+        rebuild::prepare(conn).await.map_err(plain)?
+    } else {
+        0
     };
-    set_local(&mut tx, &settings).await.map_err(engine_fault)?;
-    if job.is_done(&mut tx).await.map_err(plain)? {
-        if let Some(end) = job.not_ours(&mut tx).await.map_err(plain)? {
-            return Err(Fault::End(end));
+    conn.begin().await.map_err(plain)?;
+    let attempted = inside(job, conn, attempt, orphans).await;
+    let Ok(Attempt::Done) = attempted else {
+        // What a refused attempt leaves open ends with its session.
+        if conn.execute_script("ROLLBACK").await.is_err() {
+            *session = None;
         }
-        tx.rollback().await.map_err(plain)?;
-        return Ok(Attempt::AlreadyDone);
+        return attempted;
+    };
+    crash::point("step.before_commit");
+    let committed = conn.execute_script("COMMIT").await;
+    if let Err(error) = committed {
+        let class = classify_commit(&error);
+        *session = None;
+        return Err(Fault::Database(class, error));
     }
-    if job.mark(&mut tx).await.map_err(plain)? == GoOn::No {
-        tx.rollback().await.map_err(plain)?;
+    crash::point("step.after_commit");
+    Ok(Attempt::Done)
+}
+
+/// Everything of an attempt between BEGIN and COMMIT.
+async fn inside(
+    job: &Job<'_>,
+    conn: &mut Connection,
+    attempt: u32,
+    orphans: usize,
+) -> Result<Attempt, Fault> {
+    let plain = |error| Fault::Database(classify(&error), error);
+    if let Raw::Postgres(conn) = conn.raw() {
+        let settings = BatchSettings {
+            statement_timeout: STATEMENT_TIMEOUT,
+            lock_timeout: lock_timeout(attempt),
+            idle_timeout: IDLE_TIMEOUT,
+            search_path: job.plan.search_path.clone(),
+        };
+        set_local(conn, &settings).await.map_err(engine_fault)?;
+    }
+    if job.is_done(conn).await.map_err(plain)? {
+        return match job.not_ours(conn).await.map_err(plain)? {
+            Some(end) => Err(Fault::End(end)),
+            None => Ok(Attempt::AlreadyDone),
+        };
+    }
+    if let Some(end) = job.refused(conn).await.map_err(plain)? {
+        return Err(Fault::End(end));
+    }
+    if job.mark(conn).await.map_err(plain)? == GoOn::No {
         return Ok(Attempt::AlreadyDone);
     }
     for statement in &job.step.statements {
         let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
-        engine::sql::execute_script(&mut tx, text).await.map_err(plain)?;
+        conn.execute_script(text).await.map_err(plain)?;
+    }
+    if job.step.mode == StepMode::Rebuild {
+        let now = rebuild::orphans(conn).await.map_err(plain)?;
+        if now > orphans {
+            return Err(Fault::End(rebuild::broken(job, now - orphans)));
+        }
     }
     if let Some(authority) = job.step.authority {
-        let recorded = ledger::flags::record_authority(&mut tx, job.in_hand.claim.job, authority).await;
+        let recorded = ledger::flags::record_authority(conn, job.in_hand.claim.job, authority).await;
         recorded.map_err(|error| plain(super::ask::plain(error)))?;
     }
-    crash::point("step.before_commit");
-    tx.commit()
-        .await
-        .map_err(|error| Fault::Database(classify_commit(&error), error))?;
-    crash::point("step.after_commit");
     Ok(Attempt::Done)
 }
 
@@ -152,22 +192,28 @@ async fn confirm(job: &Job<'_>, session: &mut Option<StepSession>) -> Result<(),
 }
 
 /// The question in a transaction of its own, under the plan's search path.
-pub(super) async fn ask_alone(job: &Job<'_>, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let settings = BatchSettings {
-        statement_timeout: STATEMENT_TIMEOUT,
-        lock_timeout: STATEMENT_TIMEOUT,
-        idle_timeout: IDLE_TIMEOUT,
-        search_path: job.plan.search_path.clone(),
-    };
-    let mut tx = conn.begin_with(BEGIN).await?;
-    match set_local(&mut tx, &settings).await {
-        Ok(()) => {}
-        Err(engine::postgres::Error::Query { source, .. }) => return Err(source),
-        Err(other) => return Err(sqlx::Error::Configuration(Box::new(other))),
+pub(super) async fn ask_alone(job: &Job<'_>, conn: &mut Connection) -> Result<bool, sqlx::Error> {
+    conn.begin().await?;
+    let asked = ask(job, conn).await;
+    conn.execute_script("ROLLBACK").await?;
+    asked
+}
+
+async fn ask(job: &Job<'_>, conn: &mut Connection) -> Result<bool, sqlx::Error> {
+    if let Raw::Postgres(conn) = conn.raw() {
+        let settings = BatchSettings {
+            statement_timeout: STATEMENT_TIMEOUT,
+            lock_timeout: STATEMENT_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            search_path: job.plan.search_path.clone(),
+        };
+        match set_local(conn, &settings).await {
+            Ok(()) => {}
+            Err(engine::postgres::Error::Query { source, .. }) => return Err(source),
+            Err(other) => return Err(sqlx::Error::Configuration(Box::new(other))),
+        }
     }
-    let done = job.is_done(&mut tx).await?;
-    tx.rollback().await?;
-    Ok(done)
+    job.is_done(conn).await
 }
 
 fn engine_fault(error: engine::postgres::Error) -> Fault {

@@ -12,11 +12,11 @@
 
 use std::time::Duration;
 
-use engine::postgres::error::{Class, classify};
+use engine::db::{self, Connection, Raw};
+use engine::error::{Class, classify};
 use engine::postgres::session::{self, tag};
 use ledger::tasks::FailureClass;
 use shared::service::chain;
-use sqlx::PgConnection;
 
 use super::ask::GoOn;
 use super::phase::belongs;
@@ -76,7 +76,9 @@ async fn try_once(job: &Job<'_>, attempt: u32) -> Result<(), Fault> {
     let settings = job
         .unbounded_settings()
         .map_err(|error| Fault::End(failed(FailureClass::Permanent, error.to_string())))?;
-    engine::sql::execute_script(&mut session.conn, settings)
+    session
+        .conn
+        .execute_script(settings)
         .await
         .map_err(Fault::Database)?;
     lock_table(job, &mut session.conn).await?;
@@ -109,7 +111,7 @@ async fn try_once(job: &Job<'_>, attempt: u32) -> Result<(), Fault> {
 }
 
 /// One watched statement at a time a table; the lock goes with the session.
-async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault> {
+async fn lock_table(job: &Job<'_>, conn: &mut Connection) -> Result<(), Fault> {
     const SQL: &str = "/* sluice:backfiller.watch_lock */ SELECT pg_try_advisory_lock($1, hashtext($2))";
     let Some(table) = &job.step.table else {
         return Ok(());
@@ -117,7 +119,7 @@ async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault>
     let name = format!("{}.{}", table.schema, table.name);
     let mut told = false;
     loop {
-        let ours: bool = engine::sql::scalar(SQL)
+        let ours: bool = db::scalar(SQL)
             .bind(LOCK_SPACE)
             .bind(&name)
             .fetch_one(&mut *conn)
@@ -143,20 +145,20 @@ async fn lock_table(job: &Job<'_>, conn: &mut PgConnection) -> Result<(), Fault>
 /// Runs one statement to its end, saying how far it is, and ends it when the lease is lost.
 async fn run_watched(job: &Job<'_>, session: &mut StepSession, statement: &str) -> Result<(), Fault> {
     let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
-    let running = engine::sql::execute_script(&mut session.conn, text);
+    let running = session.conn.execute_script(text);
     tokio::pin!(running);
     loop {
         tokio::select! {
             biased;
             ended = &mut running => return ended.map(|_| ()).map_err(Fault::Database),
             () = job.in_hand.lease.lost().cancelled() => {
-                end_own_backend(job, &session.backend, "the lease was lost").await;
+                end_own_backend(job, session.backend.as_ref(), "the lease was lost").await;
                 return Err(Fault::End(NotDone::Lost));
             }
             () = job.site.clock.sleep(REPORT_EVERY) => {
-                report(job, session.backend.pid).await;
+                report(job, session.backend.as_ref()).await;
                 if let Some(end) = turned_around(job).await {
-                    end_own_backend(job, &session.backend, "the job turned around").await;
+                    end_own_backend(job, session.backend.as_ref(), "the job turned around").await;
                     return Err(Fault::End(end));
                 }
             }
@@ -182,11 +184,15 @@ async fn turned_around(job: &Job<'_>) -> Option<NotDone> {
         .then(|| NotDone::Returned(format!("{}: ended, because the job is {state}", job.step.title)))
 }
 
-async fn end_own_backend(job: &Job<'_>, backend: &session::Backend, why: &str) {
+async fn end_own_backend(job: &Job<'_>, backend: Option<&session::Backend>, why: &str) {
+    let Some(backend) = backend else { return };
     let ended = match job.site.target.owner.acquire().await {
-        Ok(mut conn) => session::terminate_backend(&mut conn, backend, END_LIMIT)
-            .await
-            .map_err(|e| chain(&e)),
+        Ok(mut conn) => match conn.raw() {
+            Raw::Postgres(conn) => session::terminate_backend(conn, backend, END_LIMIT)
+                .await
+                .map_err(|e| chain(&e)),
+            Raw::Sqlite(_) => return,
+        },
         Err(error) => Err(error.to_string()),
     };
     match ended {
@@ -198,7 +204,7 @@ async fn end_own_backend(job: &Job<'_>, backend: &session::Backend, why: &str) {
 }
 
 /// Phase, share done, what it waits for, and who blocks it.
-async fn report(job: &Job<'_>, pid: i32) {
+async fn report(job: &Job<'_>, backend: Option<&session::Backend>) {
     const SQL: &str = "/* sluice:backfiller.watch */
         SELECT concat_ws('; ',
             p.phase,
@@ -210,15 +216,18 @@ async fn report(job: &Job<'_>, pid: i32) {
         FROM pg_stat_activity a
         LEFT JOIN pg_stat_progress_create_index p ON p.pid = a.pid
         WHERE a.pid = $1";
-    let seen: Result<Option<String>, sqlx::Error> = engine::sql::scalar(SQL)
+    let Some(pid) = backend.map(|backend| backend.pid) else {
+        return;
+    };
+    let seen: Result<Option<Option<String>>, sqlx::Error> = db::scalar(SQL)
         .bind(pid)
         .fetch_optional(&job.site.target.owner)
         .await;
     match seen {
-        Ok(Some(how_far)) => {
+        Ok(Some(Some(how_far))) => {
             tracing::info!(job = %job.in_hand.claim.job, step = job.step.id, pid, "{}: {how_far}", job.step.title);
         }
-        Ok(None) => {}
+        Ok(Some(None) | None) => {}
         Err(error) => tracing::debug!(%error, "a running statement could not be watched"),
     }
 }

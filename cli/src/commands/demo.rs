@@ -1,7 +1,8 @@
 //! `sluice demo`: a table of its own, an application beside it, and two migrations: one through all six stages, one taken back.
 
 use clap::value_parser;
-use secrecy::SecretString;
+use engine::sqlite;
+use secrecy::{ExposeSecret, SecretString};
 use shared::clock::SystemClock;
 
 use crate::demo::{self, Demo, verdict};
@@ -18,8 +19,9 @@ const MOST: u64 = 100_000_000;
 /// Arguments of `sluice demo`.
 #[derive(clap::Args)]
 pub struct DemoArgs {
-    /// A PostgreSQL database for it: postgres://user@host:5432/database (the password may come from PGPASSWORD). The demo makes
-    /// the schemas `sluice_demo` and `sluice` there and removes them at its end, also on Ctrl-C.
+    /// A PostgreSQL database for it instead of an SQLite file of its own: postgres://user@host:5432/database (the password may
+    /// come from PGPASSWORD). The demo makes the schemas `sluice_demo` and `sluice` there. Whatever it made is removed at its end,
+    /// also on Ctrl-C.
     #[arg(long, value_name = "URL")]
     database_url: Option<SecretString>,
     /// Rows of the table that is migrated.
@@ -35,12 +37,16 @@ pub struct DemoArgs {
 /// # Errors
 /// No database is named, it is not free for a demonstration, or a migration stopped on its way.
 pub async fn run(args: &DemoArgs) -> Result<Outcome, Error> {
-    let Some(url) = &args.database_url else {
-        return Err(Error::Usage(
-            "which database? the demonstration needs a PostgreSQL (14 or later) in which it may make a schema; type: \
-             sluice demo --database-url postgres://user@host:5432/database"
-                .to_owned(),
-        ));
+    let url = match &args.database_url {
+        Some(url) if sqlite::session::is_url(url.expose_secret()) => {
+            return Err(Error::Usage(
+                "the demonstration makes an SQLite file of its own: leave --database-url out, or name a PostgreSQL database \
+                 in which it may make a schema"
+                    .to_owned(),
+            ));
+        }
+        Some(url) => url.clone(),
+        None => demo::ground::of_its_own()?,
     };
     let place = PlaceArgs {
         database_url: Some(url.clone()),
@@ -51,13 +57,13 @@ pub async fn run(args: &DemoArgs) -> Result<Outcome, Error> {
     let (shutdown, _listening) = interruptible(&place, &clock)?;
     let demo = Demo {
         place,
-        url: url.clone(),
+        url,
         rows: args.rows,
         clock,
         shutdown,
     };
     let Some(findings) = demo::run(&demo).await? else {
-        out::note("demo: interrupted; nothing of it is left in the database");
+        out::note("demo: interrupted; nothing of it is left");
         return Ok(Outcome::Refused);
     };
     let answer = verdict::answer(&findings);

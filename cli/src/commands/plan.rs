@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use engine::catalog::Catalog;
+use engine::db::{Connection, Raw};
 use ledger::Plan;
 use planner::compile::{self, Acknowledged, Expressions};
 use planner::render::{self, Length};
 use planner::spec::Spec;
 use planner::submit::{self, Does};
 use shared::settings::DatabaseRole;
-use sqlx::PgConnection;
 
 use crate::error::{Error, Outcome};
 use crate::place::{Place, PlaceArgs};
@@ -83,9 +83,7 @@ async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Plan, Error> {
         .await
         .map_err(engine::postgres::error::Error::query("take a connection"))?;
     if let Some(path) = &args.save_catalog {
-        let (catalog, _) = compile::resolve_and_check(&mut conn, spec)
-            .await
-            .map_err(Error::Spec)?;
+        let catalog = catalog(&mut conn, spec).await?;
         std::fs::write(path, out::pretty(&catalog) + "\n").map_err(|source| Error::File {
             path: path.clone(),
             doing: "written",
@@ -101,9 +99,26 @@ async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Plan, Error> {
         .map_err(Error::Spec)
 }
 
+async fn catalog(conn: &mut Connection, spec: &Spec) -> Result<Catalog, Error> {
+    match conn.raw() {
+        Raw::Postgres(conn) => {
+            let (catalog, _) = compile::resolve_and_check(conn, spec)
+                .await
+                .map_err(Error::Spec)?;
+            return Ok(catalog);
+        }
+        Raw::Sqlite(_) => {}
+    }
+    let tables = submit::tables_of(conn, spec).await;
+    match conn.raw() {
+        Raw::Sqlite(conn) => Ok(engine::sqlite::catalog::read(conn, &tables).await?),
+        Raw::Postgres(conn) => Ok(engine::postgres::catalog::read(conn, &tables).await?),
+    }
+}
+
 /// The plan of the unfinished job that does this already: compiled anew, the spec would meet that job's own objects. A plan needs
 /// no ledger, so one that cannot be read is none.
-async fn of_a_job(place: &Place, conn: &mut PgConnection, spec: &Spec) -> Option<Plan> {
+async fn of_a_job(place: &Place, conn: &mut Connection, spec: &Spec) -> Option<Plan> {
     let ledger = place.existing_ledger().await.ok()??;
     let tables = submit::tables_of(conn, spec).await;
     let met = submit::under_way(&ledger, &tables, spec).await.ok()??;

@@ -9,7 +9,7 @@ use ledger::commands::Command;
 use ledger::plan::Gate;
 use secrecy::ExposeSecret;
 
-use super::ground::{JOBS, TABLE};
+use super::ground::JOBS;
 use super::scene::Scene;
 use super::verdict::{Application, First};
 use super::{ACTOR, Demo, Halt};
@@ -25,13 +25,13 @@ pub(super) const CACHE: Duration = Duration::from_millis(400);
 const OLD_RELEASE: i64 = 2_000_000_000;
 
 /// Every wait as short as a spec may say it.
-fn spec() -> String {
+fn spec(table: &str) -> String {
     format!(
         r#"name = "{}"
 
 [[change]]
 kind = "rename_column"
-table = "{TABLE}"
+table = "{table}"
 from = "fax"
 to = "fax_number"
 
@@ -72,8 +72,8 @@ pub(super) fn following(demo: &Demo, flag: &str) -> Load {
     }
 }
 
-fn table() -> Table {
-    Table::new(TABLE, "id", Column::text("fax"), Column::text("email")).moving_to(
+fn table(name: &str) -> Table {
+    Table::new(name, "id", Column::text("fax"), Column::text("email")).moving_to(
         Column::text("fax_number"),
         str::to_owned,
         str::to_owned,
@@ -84,15 +84,15 @@ fn table() -> Table {
 ///
 /// # Errors
 /// It cannot begin, or Ctrl-C.
-pub(super) async fn begin(demo: &Demo) -> Result<Releases, Halt> {
+pub(super) async fn begin(demo: &Demo, name: &str) -> Result<Releases, Halt> {
     let url = demo.url.expose_secret();
     let old = Load::default();
     demo.say(&format!(
         "an application writes to it: a release that will follow flags, and an\n      older one that knows only `fax`, {} connections each",
         old.writers
     ));
-    let following = Traffic::start(url, table(), following(demo, JOBS[0])).await?;
-    let old = Traffic::start(url, table().from_key(OLD_RELEASE), old).await?;
+    let following = Traffic::start(url, table(name), following(demo, JOBS[0])).await?;
+    let old = Traffic::start(url, table(name).from_key(OLD_RELEASE), old).await?;
     demo.wait(ALONE).await?;
     Ok(Releases {
         following,
@@ -113,7 +113,7 @@ pub(super) async fn run(scene: &mut Scene<'_>, mut releases: Releases) -> Result
     {
         traffic.mark(Phase::During);
     }
-    let job = scene.submit(&spec()).await?;
+    let job = scene.submit(&spec(scene.ground.table())).await?;
     let mut progress = Progress::new();
     let mut written = Vec::new();
     while let Rest::AtGate(gate) = scene.follow(&job, None, &mut progress).await? {
@@ -173,6 +173,6 @@ mod tests {
 
     #[test]
     fn the_spec_of_the_first_migration_is_one() {
-        planner::spec::Spec::from_toml(&spec(), "demo.toml").unwrap();
+        planner::spec::Spec::from_toml(&spec("customer"), "demo.toml").unwrap();
     }
 }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::Halt;
 use super::first::following;
-use super::ground::{JOBS, TABLE};
+use super::ground::JOBS;
 use super::scene::Scene;
 use super::verdict::{Application, Second};
 use crate::progress::Progress;
@@ -23,13 +23,13 @@ const BACK: Duration = Duration::from_secs(1);
 const FIRST_KEY: i64 = 3_000_000_000;
 
 /// The soak is long because nothing is meant to come after the first step.
-fn spec() -> String {
+fn spec(table: &str) -> String {
     format!(
         r#"name = "{}"
 
 [[change]]
 kind = "add_column"
-table = "{TABLE}"
+table = "{table}"
 column = "name_length"
 type = "integer"
 up = "length(name)"
@@ -46,8 +46,8 @@ cache = "1s"
     )
 }
 
-fn table() -> Table {
-    let table = Table::new(TABLE, "id", Column::text("name"), Column::text("email"));
+fn table(name: &str) -> Table {
+    let table = Table::new(name, "id", Column::text("name"), Column::text("email"));
     Table {
         first_key: FIRST_KEY,
         // Nothing follows a name from its length; writes never move there, so nobody asks.
@@ -67,8 +67,13 @@ pub(super) async fn run(scene: &mut Scene<'_>, touched: &[i64]) -> Result<Second
     let demo = scene.demo;
     let before = scene.ground.shape().await?;
     demo.say("second migration: a column is added, half the reads move, it is taken back");
-    let traffic = Traffic::start(demo.url.expose_secret(), table(), following(demo, JOBS[1])).await?;
-    let job = scene.submit(&spec()).await?;
+    let traffic = Traffic::start(
+        demo.url.expose_secret(),
+        table(scene.ground.table()),
+        following(demo, JOBS[1]),
+    )
+    .await?;
+    let job = scene.submit(&spec(scene.ground.table())).await?;
     let mut progress = Progress::new();
     scene
         .follow(&job, Some(JobState::FlippingReads), &mut progress)
@@ -86,7 +91,7 @@ pub(super) async fn run(scene: &mut Scene<'_>, touched: &[i64]) -> Result<Second
 
     let written = traffic.stop().await?;
     let lost = written
-        .differences(&mut *scene.ground.connection().await?, Shape::Old)
+        .differences(&mut scene.ground.connection().await?, Shape::Old)
         .await?;
     let mut application = Application::default();
     application.add(&written, lost);
@@ -109,6 +114,6 @@ mod tests {
 
     #[test]
     fn the_spec_of_the_second_migration_is_one() {
-        planner::spec::Spec::from_toml(&spec(), "demo.toml").unwrap();
+        planner::spec::Spec::from_toml(&spec("customer"), "demo.toml").unwrap();
     }
 }

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
+use engine::db::{self, Raw};
 use engine::postgres::{ident, session};
 use ledger::chunks::FailedChunk;
 use ledger::plan::Fill;
 use serde_json::Value;
 use shared::settings::DatabaseRole;
-use sqlx::Acquire;
 
 use crate::place::Place;
 
@@ -32,30 +32,34 @@ async fn ask(place: &Place, fill: &Fill, chunk: &FailedChunk) -> Result<Option<[
     use engine::postgres::error::Error;
     let pool = place.pool(DatabaseRole::Data).await?;
     let failed = || Error::query("read the keys of a failed range");
-    let mut conn = pool.acquire().await.map_err(failed())?;
-    let mut tx = conn.begin().await.map_err(failed())?;
-    let settings = session::BatchSettings {
-        statement_timeout: LIMIT,
-        lock_timeout: LIMIT,
-        idle_timeout: LIMIT,
-        search_path: Vec::new(),
+    let mut tx = pool.begin_reading().await.map_err(failed())?;
+    if let Raw::Postgres(conn) = tx.raw() {
+        let settings = session::BatchSettings {
+            statement_timeout: LIMIT,
+            lock_timeout: LIMIT,
+            idle_timeout: LIMIT,
+            search_path: Vec::new(),
+        };
+        session::set_local(conn, &settings).await?;
+    }
+    let quoted = if fill.row.is_some() {
+        engine::sqlite::ident::table(&chunk.leaf)
+    } else {
+        ident::table(&chunk.leaf)
     };
-    session::set_local(&mut tx, &settings).await?;
-    let end = chunk.cursor_block + 1;
+    let leaf = quoted.map_err(Error::from)?;
+    let block = chunk.cursor_block..chunk.cursor_block + 1;
     let mut keys = Vec::new();
     for order in ["ASC", "DESC"] {
         let sql = format!(
-            "/* sluice:status.keys */ SELECT {key} FROM ONLY {table} AS {alias} \
-             WHERE {alias}.ctid >= '({from},0)'::tid AND {alias}.ctid < '({end},0)'::tid ORDER BY {alias}.ctid {order} LIMIT 1",
-            key = fill.key,
-            table = ident::table(&chunk.leaf).map_err(Error::from)?,
-            alias = fill.alias,
-            from = chunk.cursor_block,
+            "/* sluice:status.keys */ SELECT {} FROM {} WHERE {} ORDER BY {}.{} {order} LIMIT 1",
+            fill.key,
+            fill.only(&leaf),
+            fill.within(&block),
+            fill.alias,
+            fill.row.as_deref().unwrap_or("ctid"),
         );
-        let key: Option<Value> = engine::sql::scalar(sql)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed())?;
+        let key: Option<Value> = db::scalar(sql).fetch_optional(&mut tx).await.map_err(failed())?;
         keys.extend(key);
     }
     Ok(<[Value; 2]>::try_from(keys).ok())

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use engine::db::{self, Connection};
 use ledger::flags;
 use shared::clock::{Clock, SystemClock};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection as _, Row as _};
 
 use super::table::Side;
 
@@ -34,7 +33,7 @@ pub(super) struct Compass {
 
 #[derive(Debug)]
 struct Followed {
-    conn: PgConnection,
+    conn: Connection,
     read: String,
     write: String,
     cache: Duration,
@@ -50,18 +49,15 @@ impl Compass {
     pub(super) async fn of(release: &Release) -> Result<Self, sqlx::Error> {
         let followed = match release {
             Release::Old => None,
-            Release::Following { url, flag, cache } => {
-                let options: PgConnectOptions = url.parse()?;
-                Some(Followed {
-                    conn: PgConnection::connect_with(&options.application_name("application flags")).await?,
-                    read: format!("{flag}.read"),
-                    write: format!("{flag}.write"),
-                    cache: *cache,
-                    asked: None,
-                    read_share: 0,
-                    write_share: 0,
-                })
-            }
+            Release::Following { url, flag, cache } => Some(Followed {
+                conn: db::connect_alone(url, "application flags").await?,
+                read: format!("{flag}.read"),
+                write: format!("{flag}.write"),
+                cache: *cache,
+                asked: None,
+                read_share: 0,
+                write_share: 0,
+            }),
         };
         Ok(Self {
             followed,
@@ -107,8 +103,8 @@ fn side(flag: &str, key: i64, share: u8) -> Side {
 }
 
 /// The default in the code is the old path, also where the flag cannot be read.
-async fn share(conn: &mut PgConnection, flag: &str) -> u8 {
-    let found = sqlx::query(FLAGS).bind(flag).fetch_optional(conn).await;
+async fn share(conn: &mut Connection, flag: &str) -> u8 {
+    let found = db::query(FLAGS).bind(flag).fetch_optional(conn).await;
     let percentage: i32 = found
         .ok()
         .flatten()

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use engine::db::{self, Connection};
 use fastrand::Rng;
 use shared::clock::{Clock, SystemClock};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Row as _};
 use tokio::sync::watch;
 
 use super::Load;
@@ -59,7 +58,7 @@ pub(super) struct Told {
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    conn: PgConnection,
+    conn: Connection,
     table: Table,
     compass: Compass,
     pause: Duration,
@@ -78,10 +77,9 @@ impl Writer {
         number: u32,
         told: Told,
     ) -> Result<Self, sqlx::Error> {
-        let options: PgConnectOptions = url.parse()?;
-        let mut conn = PgConnection::connect_with(&options.application_name("application")).await?;
+        let mut conn = db::connect_alone(url, "application").await?;
         let (remainder, stride) = (i64::from(number), i64::from(load.writers));
-        let some = engine::sql::query(table.read_some())
+        let some = db::query(table.read_some())
             .bind(remainder)
             .bind(stride)
             .bind(EXISTING_ROWS);
@@ -170,9 +168,7 @@ impl Writer {
             &self.table.other
         };
         let value = (column.value)(&mut self.rng);
-        let statement = engine::sql::query(self.table.update(column))
-            .bind(key)
-            .bind(value.clone());
+        let statement = db::query(self.table.update(column)).bind(key).bind(value.clone());
         if self.execute(operation, key, statement).await {
             let Some(before) = self.written.model.get(key).cloned() else {
                 return;
@@ -202,7 +198,7 @@ impl Writer {
             Side::New => payload.new.clone(),
         });
         let (phase, begun) = self.begin();
-        let answer: Result<Option<String>, sqlx::Error> = engine::sql::scalar(self.table.read(side))
+        let answer: Result<Option<String>, sqlx::Error> = db::scalar(self.table.read(side))
             .bind(key)
             .fetch_one(&mut self.conn)
             .await;
@@ -236,10 +232,7 @@ impl Writer {
         } else {
             self.table.insert(side)
         };
-        let statement = engine::sql::query(text)
-            .bind(key)
-            .bind(value.clone())
-            .bind(other.clone());
+        let statement = db::query(text).bind(key).bind(value.clone()).bind(other.clone());
         if self.execute(operation, key, statement).await {
             self.used(side);
             let before = self.written.model.get(key);
@@ -253,9 +246,7 @@ impl Writer {
 
     async fn update_key(&mut self) {
         let (key, new_key) = (self.keys.take_movable(&mut self.rng), self.keys.fresh());
-        let statement = engine::sql::query(self.table.update_key())
-            .bind(key)
-            .bind(new_key);
+        let statement = db::query(self.table.update_key()).bind(key).bind(new_key);
         if self.execute(Operation::UpdateKey, key, statement).await {
             let payload = self.written.model.get(key).cloned();
             self.written.model.remove(key);
@@ -268,19 +259,14 @@ impl Writer {
 
     async fn delete(&mut self) {
         let key = self.keys.take_movable(&mut self.rng);
-        let statement = engine::sql::query(self.table.delete()).bind(key);
+        let statement = db::query(self.table.delete()).bind(key);
         if self.execute(Operation::Delete, key, statement).await {
             self.written.model.remove(key);
         }
     }
 
     /// Acknowledged only if exactly the one row was hit.
-    async fn execute(
-        &mut self,
-        operation: Operation,
-        key: i64,
-        statement: sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>,
-    ) -> bool {
+    async fn execute(&mut self, operation: Operation, key: i64, statement: db::Query) -> bool {
         let (phase, begun) = self.begin();
         let done = statement
             .execute(&mut self.conn)

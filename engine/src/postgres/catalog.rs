@@ -81,6 +81,21 @@ pub async fn oid(conn: &mut PgConnection, table: &TableName) -> Result<Option<u3
     Ok(found.and_then(|oid| u32::try_from(oid).ok()))
 }
 
+/// Blocks of a leaf's file now; None if it is gone.
+///
+/// # Errors
+/// What the server said.
+pub async fn leaf_blocks(conn: &mut PgConnection, leaf: u32) -> Result<Option<u64>, Error> {
+    const SQL: &str = "/* sluice:engine.catalog_leaf_blocks */ \
+        SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::int8";
+    let blocks: Option<i64> = sql::scalar(SQL)
+        .bind(i64::from(leaf))
+        .fetch_one(conn)
+        .await
+        .map_err(Error::query("read the size of a table"))?;
+    Ok(blocks.map(i64::unsigned_abs))
+}
+
 /// The columns of a table with their types, in order; None if it is gone. Waits for no lock on the table, whatever
 /// somebody does to it meanwhile.
 ///

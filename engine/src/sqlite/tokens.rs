@@ -146,27 +146,35 @@ pub fn with_comments(text: &str) -> Result<Vec<Token<'_>>, Error> {
 /// and no type of a CAST. Keywords are among them, because a column can be called `key` or `end`.
 #[must_use]
 pub fn column_names(tokens: &[Token<'_>]) -> Vec<usize> {
-    let mut found = Vec::new();
+    let types = cast_types(tokens);
+    let is_column = |i: &usize| {
+        let name = matches!(tokens[*i].kind, TokenKind::Word | TokenKind::QuotedName);
+        let called = tokens
+            .get(i + 1)
+            .is_some_and(|t| t.is_symbol("(") || t.is_symbol("."));
+        let collation = *i > 0 && tokens[*i - 1].is_word("COLLATE");
+        name && !called && !collation && !types[*i]
+    };
+    (0..tokens.len()).filter(is_column).collect()
+}
+
+/// For each token: it belongs to the type of a CAST, with the AS before it.
+#[must_use]
+pub fn cast_types(tokens: &[Token<'_>]) -> Vec<bool> {
     // For each open bracket: it is the one of a CAST, and its AS was seen.
     let mut open: Vec<(bool, bool)> = Vec::new();
+    let mut found = Vec::with_capacity(tokens.len());
     for (i, token) in tokens.iter().enumerate() {
+        if token.is_symbol(")") {
+            open.pop();
+        } else if token.is_word("AS")
+            && let Some(last) = open.last_mut()
+        {
+            last.1 = true;
+        }
+        found.push(open.iter().any(|(cast, seen)| *cast && *seen));
         if token.is_symbol("(") {
             open.push((i > 0 && tokens[i - 1].is_word("CAST"), false));
-        } else if token.is_symbol(")") {
-            open.pop();
-        } else if let Some((true, seen @ false)) = open.last_mut()
-            && token.is_word("AS")
-        {
-            *seen = true;
-        } else if matches!(token.kind, TokenKind::Word | TokenKind::QuotedName) {
-            let in_type = open.iter().any(|(cast, seen)| *cast && *seen);
-            let called = tokens
-                .get(i + 1)
-                .is_some_and(|t| t.is_symbol("(") || t.is_symbol("."));
-            let collation = i > 0 && tokens[i - 1].is_word("COLLATE");
-            if !in_type && !called && !collation {
-                found.push(i);
-            }
         }
     }
     found
@@ -324,108 +332,4 @@ fn unquoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kinds(text: &str) -> Vec<(TokenKind, &str)> {
-        with_comments(text)
-            .unwrap()
-            .iter()
-            .map(|t| (t.kind, t.text))
-            .collect()
-    }
-
-    #[test]
-    fn tokens_end_where_sqlite_ends_them() {
-        use TokenKind::{Blob, Comment, Number, Parameter, QuotedName, Symbol, Text, Word};
-        for (text, expected) in [
-            ("a||'it''s'", vec![(Word, "a"), (Symbol, "||"), (Text, "'it''s'")]),
-            (
-                "\"a\"\"b\"`c``d`[e\"f]",
-                vec![
-                    (QuotedName, "\"a\"\"b\""),
-                    (QuotedName, "`c``d`"),
-                    (QuotedName, "[e\"f]"),
-                ],
-            ),
-            ("'\\'", vec![(Text, "'\\'")]),
-            ("x'0aF1' x", vec![(Blob, "x'0aF1'"), (Word, "x")]),
-            (
-                "1.5e-3+.5",
-                vec![(Number, "1.5e-3"), (Symbol, "+"), (Number, ".5")],
-            ),
-            (
-                "0x1F 1_000 1.",
-                vec![(Number, "0x1F"), (Number, "1_000"), (Number, "1.")],
-            ),
-            ("a->>'$.b'", vec![(Word, "a"), (Symbol, "->>"), (Text, "'$.b'")]),
-            (
-                "a - -1",
-                vec![(Word, "a"), (Symbol, "-"), (Symbol, "-"), (Number, "1")],
-            ),
-            (
-                "a --b'\n*c",
-                vec![(Word, "a"), (Comment, "--b'"), (Symbol, "*"), (Word, "c")],
-            ),
-            (
-                "a/*'*/b/* open",
-                vec![(Word, "a"), (Comment, "/*'*/"), (Word, "b"), (Comment, "/* open")],
-            ),
-            ("/*/ a */b", vec![(Comment, "/*/ a */"), (Word, "b")]),
-            ("a/*", vec![(Word, "a"), (Symbol, "/"), (Symbol, "*")]),
-            (
-                "?1 :a @b $c",
-                vec![
-                    (Parameter, "?1"),
-                    (Parameter, ":a"),
-                    (Parameter, "@b"),
-                    (Parameter, "$c"),
-                ],
-            ),
-            ("größe\u{feff}$", vec![(Word, "größe\u{feff}$")]),
-            ("\u{feff}a", vec![(Word, "a")]),
-        ] {
-            assert_eq!(kinds(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_sqlite_does_not_read_is_refused_with_its_place() {
-        for (text, at) in [
-            ("a + 'b", 5),
-            ("\"a", 1),
-            ("[a", 1),
-            ("ä ! b", 3),
-            ("1a", 1),
-            ("x'0'", 1),
-            ("a\0", 2),
-            ("a ^ b", 3),
-        ] {
-            match with_comments(text) {
-                Err(Error::Unterminated { at: found, .. } | Error::Illegal { at: found, .. }) => {
-                    assert_eq!(found, at, "{text:?}");
-                }
-                Ok(tokens) => panic!("{text:?} was read as {tokens:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn names_of_columns_are_told_from_functions_types_and_collations() {
-        let check = |text: &str, expected: &[&str]| {
-            let tokens = tokens(text).unwrap();
-            let found: Vec<&str> = column_names(&tokens)
-                .into_iter()
-                .map(|i| tokens[i].text)
-                .collect();
-            assert_eq!(found, expected, "{text}");
-        };
-        check("lower(a) || t.b", &["a", "b"]);
-        check(
-            "CAST(a AS text) + CAST(CAST(b AS x(3)) AS y) + [c]",
-            &["a", "b", "[c]"],
-        );
-        check("a COLLATE nocase", &["a", "COLLATE"]);
-        check("'a' + 1", &[]);
-    }
-}
+mod tests;

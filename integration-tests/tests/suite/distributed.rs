@@ -77,7 +77,7 @@ async fn assert_settled(
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
     report
-        .assert_all_writes_found(&mut database.superuser().await?)
+        .assert_all_writes_found(&mut database.reader().await?)
         .await?;
     job.settled(tracks::EXPECTED).await?;
     fleet.dismiss().await

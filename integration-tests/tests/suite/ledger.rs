@@ -52,7 +52,7 @@ async fn claimed(ledger: &Ledger, task: TaskId, worker: &str) -> anyhow::Result<
 
 /// As if fifteen seconds had gone by since the holder was last heard.
 async fn lapse(ledger: &Ledger, task: TaskId) -> Outcome {
-    sqlx::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
+    engine::db::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
         .bind(task.0)
         .execute(ledger.pool())
         .await?;

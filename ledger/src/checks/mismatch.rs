@@ -1,9 +1,9 @@
 //! Rows found wrong, by key: recorded once, shown to people, and forgotten before a new round.
 
 use engine::catalog::TableName;
+use engine::db::{self, Connection};
 use proto::{ChunkId, JobId};
 use serde_json::Value;
-use sqlx::{PgConnection, Row};
 
 use crate::chunks::{block, leaf_of, oid};
 use crate::error::Error;
@@ -33,7 +33,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn mismatches(&self, job: JobId, limit: i64) -> Result<Vec<(u32, Mismatch)>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.mismatches */
             SELECT fill, leaf_oid, leaf_schema, leaf_name, row_key, block, detail
             FROM sluice.mismatch
@@ -75,12 +75,12 @@ pub(super) struct FoundBy {
 
 /// Records rows found wrong, those that are not recorded yet and up to [`MISMATCH_LIMIT`].
 pub(super) async fn insert_mismatches(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     found: FoundBy,
     mismatches: &[Mismatch],
 ) -> Result<(), Error> {
     for mismatch in mismatches {
-        sqlx::query(
+        db::query(
             "/* ledger.mismatch_insert */
             INSERT INTO sluice.mismatch (job, fill, round, chunk, leaf_oid, leaf_schema, leaf_name, row_key, block, detail)
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -111,8 +111,8 @@ pub(super) async fn insert_mismatches(
 ///
 /// # Errors
 /// What the database says.
-pub async fn forget_findings(conn: &mut PgConnection, job: JobId) -> Result<(), Error> {
-    sqlx::query(
+pub async fn forget_findings(conn: &mut Connection, job: JobId) -> Result<(), Error> {
+    db::query(
         "/* ledger.chunks_reverify */
         UPDATE sluice.chunk
         SET verification = 'pending',
@@ -124,7 +124,7 @@ pub async fn forget_findings(conn: &mut PgConnection, job: JobId) -> Result<(), 
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.chunks_reverify"))?;
-    sqlx::query(
+    db::query(
         "/* ledger.mismatches_resolve */
         UPDATE sluice.mismatch SET resolved_at = now() WHERE job = $1 AND resolved_at IS NULL",
     )

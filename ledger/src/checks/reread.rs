@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::events;
 use crate::open::Ledger;
 use crate::tasks::{Failure, FailureClass};
+use engine::db;
 
 /// Result of re-reading a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn unverified_chunks(&self, limit: i64) -> Result<Vec<Chunk>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.chunks_unverified */
             SELECT c.id, c.job, c.fill, c.sweep, c.leaf_oid, c.leaf_schema, c.leaf_name, c.fingerprint, c.first_block,
                 c.end_block, c.end_block AS cursor_block
@@ -83,7 +84,7 @@ impl Ledger {
             .begin()
             .await
             .map_err(Error::of("ledger.chunk_verified"))?;
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.chunk_verified */
             UPDATE sluice.chunk
             SET verification = $2,
@@ -133,7 +134,7 @@ impl Ledger {
         })?;
         let of = || Error::of("ledger.chunk_reread_drifted");
         let mut tx = self.pool.begin().await.map_err(of())?;
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.chunk_reread_drifted */
             UPDATE sluice.chunk
             SET state = 'failed',
@@ -155,7 +156,7 @@ impl Ledger {
         }
         // Its task fails with it: the planner abandons a sweep by its tasks, and one that is done would keep the chunk
         // standing there, failed, for ever.
-        sqlx::query(
+        db::query(
             "/* ledger.task_reread_drifted */
             UPDATE sluice.task
             SET state = 'failed',

@@ -1,8 +1,8 @@
 //! The check of a whole table: one row a leaf, advanced by compare-and-set, so that it survives its verifier.
 
 use engine::catalog::TableName;
+use engine::db;
 use proto::JobId;
-use sqlx::Row;
 
 use super::mismatch::{FoundBy, Mismatch, insert_mismatches};
 use crate::chunks::{block, leaf_of, oid};
@@ -69,7 +69,7 @@ impl Ledger {
         leaves: &[(engine::catalog::Leaf, String)],
     ) -> Result<(), Error> {
         for (leaf, fingerprint) in leaves {
-            sqlx::query(
+            db::query(
                 "/* ledger.check_begin */
                 INSERT INTO sluice.check_run (job, fill, round, leaf_oid, leaf_schema, leaf_name, blocks, fingerprint)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -101,7 +101,7 @@ impl Ledger {
         round: u32,
         leaf: &(engine::catalog::Leaf, String),
     ) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.check_restart */
             UPDATE sluice.check_run
             SET cursor_block = 0,
@@ -133,7 +133,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn check_leaves(&self, job: JobId, fill: u32, round: u32) -> Result<Vec<CheckLeaf>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.check_leaves */
             SELECT leaf_oid, leaf_schema, leaf_name, blocks, fingerprint, cursor_block, rows_checked, rows_mismatched,
                 ended_at IS NOT NULL AS ended
@@ -184,7 +184,7 @@ impl Ledger {
             .begin()
             .await
             .map_err(Error::of("ledger.check_advance"))?;
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.check_advance */
             UPDATE sluice.check_run
             SET cursor_block = $6,

@@ -1,7 +1,7 @@
 //! Verdicts on a fill: the first one of a round stands.
 
+use engine::db;
 use proto::JobId;
-use sqlx::Row;
 
 use crate::chunks::block;
 use crate::error::Error;
@@ -53,7 +53,7 @@ impl Ledger {
         round: u32,
         verdict: &Verdict,
     ) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.verdict_insert */
             INSERT INTO sluice.verdict (job, fill, round, outcome, rows_checked, rows_mismatched, why)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -77,7 +77,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn verdict(&self, job: JobId, fill: u32, round: u32) -> Result<Option<Verdict>, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.verdict */
             SELECT outcome, rows_checked, rows_mismatched, why
             FROM sluice.verdict

@@ -1,10 +1,10 @@
 //! What the planner sees of a sweep: how many chunks are where, which failed, how fast the last ones went.
 
+use engine::db;
 use std::time::Duration;
 
 use engine::catalog::TableName;
 use proto::JobId;
-use sqlx::Row;
 
 use super::row::{block, leaf_of};
 use crate::error::Error;
@@ -56,7 +56,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn sweep_facts(&self, job: JobId, fill: u32, sweep: u32) -> Result<SweepFacts, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.sweep_facts */
             SELECT
                 (SELECT count(*) FROM sluice.chunk WHERE job = $1 AND fill = $2 AND sweep = $3 AND state = 'open') AS open,
@@ -90,7 +90,7 @@ impl Ledger {
     }
 
     async fn failed_chunks(&self, job: JobId, fill: u32, sweep: u32) -> Result<Vec<FailedChunk>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.chunks_failed */
             SELECT c.leaf_schema, c.leaf_name, k.cursor_block, c.end_block, c.error
             FROM sluice.chunk c
@@ -135,7 +135,7 @@ impl Ledger {
     }
 
     async fn recent_chunks(&self, job: JobId, fill: u32, sweep: u32) -> Result<Option<RecentChunks>, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.chunks_recent */
             SELECT avg(greatest(seconds, 0))::double precision AS seconds, avg(blocks)::double precision AS blocks
             FROM (

@@ -6,10 +6,10 @@
 //! had already updated the cursor row and stalls before COMMIT, B's claim waits for that row's lock; A commits (its
 //! rows and its cursor together: a batch well done, which B continues from) or is ended (both are gone).
 
+use engine::db::{self, Connection};
 use std::time::Duration;
 
 use proto::{ChunkId, LeaseId};
-use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::tasks::Fence;
@@ -30,8 +30,8 @@ pub struct Progress {
 }
 
 /// Writes the fence of a new claim into the cursor.
-pub(crate) async fn move_fence(conn: &mut PgConnection, chunk: ChunkId, fence: Fence) -> Result<(), Error> {
-    sqlx::query(
+pub(crate) async fn move_fence(conn: &mut Connection, chunk: ChunkId, fence: Fence) -> Result<(), Error> {
+    db::query(
         "/* ledger.cursor_fence */ UPDATE sluice.chunk_cursor SET attempt = $2, lease = $3 WHERE chunk = $1",
     )
     .bind(chunk.0)
@@ -48,13 +48,13 @@ pub(crate) async fn move_fence(conn: &mut PgConnection, chunk: ChunkId, fence: F
 /// # Errors
 /// [`Error::LeaseLost`]: roll back, the rows of this batch with it.
 pub async fn advance(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     chunk: ChunkId,
     fence: Fence,
     progress: Progress,
 ) -> Result<(), Error> {
     // The mark stays visible while this transaction is idle, so that a takeover finds it.
-    let done = engine::sql::query(format!(
+    let done = db::query(format!(
         "/* ledger.cursor_advance {} */
         UPDATE sluice.chunk_cursor
         SET cursor_block = $4,

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::open::Ledger;
 use crate::tasks::{self, Claim, Failure, Work};
+use engine::db;
 
 impl Ledger {
     /// Ends a chunk: counts move from the cursor into the chunk, and its task ends, in one transaction.
@@ -26,9 +27,9 @@ impl Ledger {
                 what: "failure",
                 source,
             })?;
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.chunk_finish */
-            UPDATE sluice.chunk c
+            UPDATE sluice.chunk AS c
             SET state = $4,
                 rows_seen = k.rows_seen,
                 rows_changed = k.rows_changed,

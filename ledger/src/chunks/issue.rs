@@ -1,8 +1,8 @@
 //! Chunks as the planner makes them: row, cursor and task together.
 
 use engine::catalog::TableName;
+use engine::db::{self, Connection};
 use proto::{ChunkId, JobId, TaskId};
-use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::tasks::{self, Work};
@@ -54,15 +54,13 @@ pub struct NewChunk {
 ///
 /// # Errors
 /// What the database says.
-pub async fn create(conn: &mut PgConnection, job: JobId, chunk: &NewChunk) -> Result<(), Error> {
-    sqlx::query(
+pub async fn create(conn: &mut Connection, job: JobId, chunk: &NewChunk) -> Result<(), Error> {
+    db::query(
         "/* ledger.chunk_insert */
-        WITH c AS (
-            INSERT INTO sluice.chunk (id, job, fill, sweep, seq, kind, leaf_oid, leaf_schema, leaf_name, fingerprint,
-                first_block, end_block)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            ON CONFLICT DO NOTHING)
-        SELECT 1",
+        INSERT INTO sluice.chunk (id, job, fill, sweep, seq, kind, leaf_oid, leaf_schema, leaf_name, fingerprint,
+            first_block, end_block)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        ON CONFLICT DO NOTHING",
     )
     .bind(chunk.id.0)
     .bind(job.0)
@@ -79,7 +77,7 @@ pub async fn create(conn: &mut PgConnection, job: JobId, chunk: &NewChunk) -> Re
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.chunk_insert"))?;
-    sqlx::query(
+    db::query(
         "/* ledger.cursor_insert */
         INSERT INTO sluice.chunk_cursor (chunk, cursor_block) VALUES ($1, $2) ON CONFLICT DO NOTHING",
     )

@@ -1,10 +1,9 @@
 //! Leave to write: the planner's word about a job, and whether it is fresh.
 
+use engine::db::{self, Connection, Row};
 use std::time::Duration;
 
 use proto::JobId;
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
 
 use crate::error::Error;
 use crate::job::JobState;
@@ -29,8 +28,8 @@ pub const STALE_AFTER: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What the database says.
-pub async fn leave(conn: &mut PgConnection, job: JobId) -> Result<Leave, Error> {
-    let row = sqlx::query(
+pub async fn leave(conn: &mut Connection, job: JobId) -> Result<Leave, Error> {
+    let row = db::query(
         "/* ledger.leave */
         SELECT t.go,
             t.reason,
@@ -58,7 +57,7 @@ pub async fn leave(conn: &mut PgConnection, job: JobId) -> Result<Leave, Error> 
     read_leave(&row).map_err(Error::of("ledger.leave"))
 }
 
-fn read_leave(row: &PgRow) -> Result<Leave, sqlx::Error> {
+fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
     let age: f64 = row.try_get("age")?;
     let state: String = row.try_get("state")?;
     let go: bool = row.try_get("go")?;

@@ -1,13 +1,12 @@
 //! Reading chunks, leaves and blocks out of rows; what was found wrong and what is set aside has them too.
 
 use engine::catalog::TableName;
+use engine::db::Row;
 use proto::{ChunkId, JobId};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use super::Chunk;
 
-pub(crate) fn read_chunk(row: &PgRow) -> Result<Chunk, sqlx::Error> {
+pub(crate) fn read_chunk(row: &Row) -> Result<Chunk, sqlx::Error> {
     Ok(Chunk {
         id: ChunkId(row.try_get("id")?),
         job: JobId(row.try_get("job")?),
@@ -22,18 +21,18 @@ pub(crate) fn read_chunk(row: &PgRow) -> Result<Chunk, sqlx::Error> {
     })
 }
 
-pub(crate) fn leaf_of(row: &PgRow) -> Result<TableName, sqlx::Error> {
+pub(crate) fn leaf_of(row: &Row) -> Result<TableName, sqlx::Error> {
     Ok(TableName {
         schema: row.try_get("leaf_schema")?,
         name: row.try_get("leaf_name")?,
     })
 }
 
-pub(crate) fn oid(row: &PgRow) -> Result<u32, sqlx::Error> {
+pub(crate) fn oid(row: &Row) -> Result<u32, sqlx::Error> {
     let oid: i64 = row.try_get("leaf_oid")?;
     u32::try_from(oid).map_err(|e| sqlx::Error::Decode(Box::new(e)))
 }
 
-pub(crate) fn block(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
+pub(crate) fn block(row: &Row, column: &str) -> Result<u64, sqlx::Error> {
     Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
 }

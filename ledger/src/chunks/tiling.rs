@@ -1,5 +1,6 @@
 //! The proof that the chunks of a sweep tile its range (invariant 1), as a query that lists what they do not.
 
+use engine::db;
 use proto::JobId;
 
 use crate::error::Error;
@@ -37,7 +38,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn tiling_faults(&self, job: JobId, fill: u32, sweep: u32) -> Result<Vec<String>, Error> {
-        sqlx::query_scalar(TILING)
+        db::scalar(TILING)
             .bind(job.0)
             .bind(fill as i32)
             .bind(sweep as i32)

@@ -1,12 +1,11 @@
 //! Reading jobs and their plans: by id, by what a person typed, by table, and all that have not ended.
 
 use engine::catalog::TableName;
+use engine::db::{self, Row};
 use engine::postgres::triggers::Authority;
 use jiff::Timestamp;
 use proto::{JobId, PlanHash, TargetName};
 use serde_json::Value;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -56,7 +55,7 @@ impl Ledger {
     /// [`Error::NoSuchJob`].
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
         let sql = format!("/* ledger.job */ SELECT {COLUMNS} FROM sluice.job WHERE id = $1");
-        engine::sql::query(sql)
+        db::query(sql)
             .bind(id.0)
             .fetch_optional(&self.pool)
             .await
@@ -80,13 +79,13 @@ impl Ledger {
             FROM sluice.job
             WHERE id::text = lower($1)
                 OR name = $1
-                OR (length($1) >= 8 AND starts_with(id::text, lower($1)))
+                OR (length($1) >= 8 AND substr(id::text, 1, length($1)) = lower($1))
             ORDER BY id::text = lower($1) DESC,
                 name = $1 DESC,
                 created_at DESC
             LIMIT 20"
         );
-        let rows = engine::sql::query(sql)
+        let rows = db::query(sql)
             .bind(wanted)
             .fetch_all(&self.pool)
             .await
@@ -117,7 +116,7 @@ impl Ledger {
     pub async fn jobs(&self) -> Result<Vec<Job>, Error> {
         let sql =
             format!("/* ledger.jobs */ SELECT {COLUMNS} FROM sluice.job ORDER BY created_at DESC LIMIT 1000");
-        let rows = engine::sql::query(sql)
+        let rows = db::query(sql)
             .fetch_all(&self.pool)
             .await
             .map_err(Error::of("ledger.jobs"))?;
@@ -132,7 +131,7 @@ impl Ledger {
         let sql = format!(
             "/* ledger.jobs_of_tag */ SELECT {COLUMNS} FROM sluice.job WHERE tag = $1 ORDER BY created_at DESC LIMIT 1000"
         );
-        let rows = engine::sql::query(sql)
+        let rows = db::query(sql)
             .bind(tag)
             .fetch_all(&self.pool)
             .await
@@ -150,10 +149,10 @@ impl Ledger {
             SELECT {COLUMNS}
             FROM sluice.job
             WHERE ended_at IS NULL
-                OR EXISTS (SELECT FROM sluice.command c WHERE c.job = job.id AND c.applied_at IS NULL)
+                OR EXISTS (SELECT 1 FROM sluice.command c WHERE c.job = job.id AND c.applied_at IS NULL)
             ORDER BY created_at"
         );
-        let rows = engine::sql::query(sql)
+        let rows = db::query(sql)
             .fetch_all(&self.pool)
             .await
             .map_err(Error::of("ledger.jobs_unfinished"))?;
@@ -165,7 +164,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn unfinished_job_on(&self, table: &TableName) -> Result<Option<JobId>, Error> {
-        let id: Option<Uuid> = sqlx::query_scalar(
+        let id: Option<Uuid> = db::scalar(
             "/* ledger.job_on_table */
             SELECT job FROM sluice.job_table WHERE root_schema = $1 AND root_table = $2 AND unfinished",
         )
@@ -183,7 +182,7 @@ impl Ledger {
     /// [`Error::Document`] if this build cannot read it.
     pub async fn plan(&self, hash: &PlanHash) -> Result<Plan, Error> {
         let text: String =
-            sqlx::query_scalar("/* ledger.plan */ SELECT document::text FROM sluice.plan WHERE hash = $1")
+            db::scalar("/* ledger.plan */ SELECT document::text FROM sluice.plan WHERE hash = $1")
                 .bind(hash.as_str())
                 .fetch_one(&self.pool)
                 .await
@@ -192,7 +191,7 @@ impl Ledger {
     }
 }
 
-fn read_job(row: &PgRow) -> Result<Job, Error> {
+fn read_job(row: &Row) -> Result<Job, Error> {
     let get = || -> Result<_, sqlx::Error> {
         let state: String = row.try_get("state")?;
         let ended: Option<jiff_sqlx::Timestamp> = row.try_get("ended_at")?;
@@ -207,7 +206,7 @@ fn read_job(row: &PgRow) -> Result<Job, Error> {
                 plan_hash: PlanHash(row.try_get("plan_hash")?),
                 tag: row.try_get("tag")?,
                 state: JobState::Submitted,
-                authority: if row.try_get::<&str, _>("authority")? == Authority::New.as_str() {
+                authority: if row.try_get::<String, _>("authority")? == Authority::New.as_str() {
                     Authority::New
                 } else {
                     Authority::Old

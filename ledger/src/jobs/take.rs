@@ -1,9 +1,9 @@
 //! Taking a job in: its plan, its row, its tables and its stages, all or nothing.
 
 use engine::catalog::TableName;
+use engine::db::{self, Transaction};
 use proto::JobId;
 use serde_json::Value;
-use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -41,7 +41,7 @@ impl Ledger {
     pub async fn take_job(&self, new: NewJob<'_>) -> Result<Taken, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::of("ledger.job_insert"))?;
         store_plan(&mut tx, new.plan).await?;
-        let inserted = sqlx::query(
+        let inserted = db::query(
             "/* ledger.job_insert */
             INSERT INTO sluice.job (id, name, target, plan_hash, tag, state, machine, submitted_by)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -68,7 +68,7 @@ impl Ledger {
             crate::flags::claim(&mut tx, new.id, flip).await?;
         }
         for stage in Stage::ALL {
-            sqlx::query("/* ledger.stage_insert */ INSERT INTO sluice.stage (job, name, status) VALUES ($1, $2, 'pending')")
+            db::query("/* ledger.stage_insert */ INSERT INTO sluice.stage (job, name, status) VALUES ($1, $2, 'pending')")
                 .bind(new.id.0)
                 .bind(stage.as_str())
                 .execute(&mut *tx)
@@ -80,8 +80,8 @@ impl Ledger {
     }
 }
 
-async fn store_plan(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> Result<(), Error> {
-    sqlx::query(
+async fn store_plan(tx: &mut Transaction, plan: &Plan) -> Result<(), Error> {
+    db::query(
         "/* ledger.plan_insert */
         INSERT INTO sluice.plan (hash, name, tag, document)
         VALUES ($1, $2, $3, $4::json)
@@ -91,15 +91,15 @@ async fn store_plan(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> Result<(
     .bind(&plan.name)
     .bind(&plan.tag)
     .bind(plan.to_json())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await
     .map_err(Error::of("ledger.plan_insert"))?;
     Ok(())
 }
 
 /// Marks a table as belonging to a job; the unique index decides who is first.
-async fn claim_table(tx: &mut Transaction<'_, Postgres>, job: JobId, table: &TableName) -> Result<(), Error> {
-    let inserted = sqlx::query(
+async fn claim_table(tx: &mut Transaction, job: JobId, table: &TableName) -> Result<(), Error> {
+    let inserted = db::query(
         "/* ledger.job_table_insert */
         INSERT INTO sluice.job_table (job, root_schema, root_table)
         VALUES ($1, $2, $3)
@@ -108,19 +108,19 @@ async fn claim_table(tx: &mut Transaction<'_, Postgres>, job: JobId, table: &Tab
     .bind(job.0)
     .bind(&table.schema)
     .bind(&table.name)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await
     .map_err(Error::of("ledger.job_table_insert"))?;
     if inserted.rows_affected() == 1 {
         return Ok(());
     }
-    let other: Uuid = sqlx::query_scalar(
+    let other: Uuid = db::scalar(
         "/* ledger.job_table_other */
         SELECT job FROM sluice.job_table WHERE root_schema = $1 AND root_table = $2 AND unfinished",
     )
     .bind(&table.schema)
     .bind(&table.name)
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await
     .map_err(Error::of("ledger.job_table_other"))?;
     Err(Error::TableBusy {

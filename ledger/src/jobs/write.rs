@@ -1,8 +1,8 @@
 //! What changes a job: its state under its version, its hold on tables, its stages in their order.
 
+use engine::db::{self, Connection};
 use proto::JobId;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::job::{JobState, Stage, StageStatus};
@@ -26,8 +26,8 @@ pub struct JobChange {
 ///
 /// # Errors
 /// [`Error::Conflict`] if it is not: nothing of this transaction may be kept.
-pub async fn change(conn: &mut PgConnection, change: &JobChange) -> Result<(), Error> {
-    let done = sqlx::query(
+pub async fn change(conn: &mut Connection, change: &JobChange) -> Result<(), Error> {
+    let done = db::query(
         "/* ledger.job_change */
         UPDATE sluice.job
         SET state = $3,
@@ -58,13 +58,13 @@ pub async fn change(conn: &mut PgConnection, change: &JobChange) -> Result<(), E
 ///
 /// # Errors
 /// [`Error::TableTaken`] if another unfinished job has one of them by now.
-pub async fn hold_tables(conn: &mut PgConnection, job: JobId, hold: TableHold) -> Result<(), Error> {
+pub async fn hold_tables(conn: &mut Connection, job: JobId, hold: TableHold) -> Result<(), Error> {
     // Asked before, because after the refusal nothing more can be asked in this transaction. The index below decides.
     let other = match hold {
         TableHold::Keep => holder_instead(&mut *conn, job).await?,
         TableHold::Release => None,
     };
-    sqlx::query("/* ledger.job_table_hold */ UPDATE sluice.job_table SET unfinished = $2 WHERE job = $1 AND unfinished <> $2")
+    db::query("/* ledger.job_table_hold */ UPDATE sluice.job_table SET unfinished = $2 WHERE job = $1 AND unfinished <> $2")
         .bind(job.0)
         .bind(hold == TableHold::Keep)
         .execute(conn)
@@ -80,8 +80,8 @@ pub async fn hold_tables(conn: &mut PgConnection, job: JobId, hold: TableHold) -
 }
 
 /// Another unfinished job that has one of this job's tables, in words.
-async fn holder_instead(conn: &mut PgConnection, job: JobId) -> Result<Option<String>, Error> {
-    sqlx::query_scalar(
+async fn holder_instead(conn: &mut Connection, job: JobId) -> Result<Option<String>, Error> {
+    db::scalar(
         "/* ledger.job_table_holder */
         SELECT format('%s (%s, %s)', o.name, o.id, o.state)
         FROM sluice.job_table m
@@ -112,7 +112,7 @@ pub enum TableHold {
 /// # Errors
 /// [`Error::StageOrder`].
 pub async fn set_stage(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     job: JobId,
     stage: Stage,
     status: StageStatus,
@@ -122,7 +122,7 @@ pub async fn set_stage(
         .filter(|s| **s < stage)
         .map(|s| s.as_str())
         .collect();
-    let done = sqlx::query(
+    let done = db::query(
         "/* ledger.stage_set */
         UPDATE sluice.stage
         SET status = $3,
@@ -136,7 +136,7 @@ pub async fn set_stage(
     .bind(job.0)
     .bind(stage.as_str())
     .bind(status.as_str())
-    .bind(&earlier)
+    .bind(earlier.as_slice())
     .execute(conn)
     .await
     .map_err(Error::of("ledger.stage_set"))?;

@@ -1,7 +1,7 @@
 //! Taking a task and keeping it: the claim, the renewal of its lease, and what a takeover must know of the holder before.
 
+use engine::db;
 use proto::{LeaseId, TaskId, WorkerName};
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::outstanding::read_outstanding;
@@ -17,24 +17,29 @@ impl Ledger {
     pub async fn claim(&self, task: TaskId, worker: &WorkerName) -> Result<Claimed<Claim>, Error> {
         let lease = LeaseId::random();
         let mut tx = self.pool.begin().await.map_err(Error::of("ledger.task_claim"))?;
-        let row = sqlx::query(
+        // The row is ours from here on, so what the holder before left is still there when it is overwritten.
+        let took_over: Option<Option<Uuid>> = db::scalar(
+            "/* ledger.task_claim_old */
+            SELECT CASE WHEN state = 'leased' THEN lease END FROM sluice.task WHERE id = $1 FOR UPDATE",
+        )
+        .bind(task.0)
+        .fetch_optional(&mut tx)
+        .await
+        .map_err(Error::of("ledger.task_claim_old"))?;
+        let row = db::query(
             "/* ledger.task_claim */
-            WITH old AS (
-                SELECT id, lease, state FROM sluice.task WHERE id = $1 FOR UPDATE)
-            UPDATE sluice.task t
+            UPDATE sluice.task
             SET state = 'leased',
-                attempt = t.attempt + 1,
+                attempt = attempt + 1,
                 lease = $2,
                 lease_until = clock_timestamp() + $3 * interval '1 second',
                 worker = $4,
                 backend_pid = NULL,
                 backend_start = NULL
-            FROM old
-            WHERE t.id = old.id
-                AND ((t.state = 'ready' AND t.due_at <= clock_timestamp())
-                    OR (t.state = 'leased' AND t.lease_until < clock_timestamp()))
-            RETURNING t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.attempt, t.publications,
-                CASE WHEN old.state = 'leased' THEN old.lease END AS took_over",
+            WHERE id = $1
+                AND ((state = 'ready' AND due_at <= clock_timestamp())
+                    OR (state = 'leased' AND lease_until < clock_timestamp()))
+            RETURNING id, job, kind, phase, step, fill, chunk, attempt, publications",
         )
         .bind(task.0)
         .bind(lease.0)
@@ -49,7 +54,6 @@ impl Ledger {
         };
         let outstanding = read_outstanding(&row)?;
         let attempt: i32 = row.try_get("attempt").map_err(Error::of("ledger.task_claim"))?;
-        let took_over: Option<Uuid> = row.try_get("took_over").map_err(Error::of("ledger.task_claim"))?;
         let fence = Fence { attempt, lease };
         if let Work::Chunk { chunk, .. } = outstanding.work {
             crate::chunks::move_fence(&mut tx, chunk, fence).await?;
@@ -60,13 +64,13 @@ impl Ledger {
             job: outstanding.job,
             work: outstanding.work,
             fence,
-            took_over: took_over.map(LeaseId),
+            took_over: took_over.flatten().map(LeaseId),
         }))
     }
 
     async fn why_not_claimed(&self, task: TaskId) -> Result<Claimed<Claim>, Error> {
         let state: Option<String> =
-            sqlx::query_scalar("/* ledger.task_state */ SELECT state FROM sluice.task WHERE id = $1")
+            db::scalar("/* ledger.task_state */ SELECT state FROM sluice.task WHERE id = $1")
                 .bind(task.0)
                 .fetch_optional(&self.pool)
                 .await
@@ -83,7 +87,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn lapsed_lease(&self, task: TaskId) -> Result<Option<LeaseId>, Error> {
-        let lease: Option<Uuid> = sqlx::query_scalar(
+        let lease: Option<Uuid> = db::scalar(
             "/* ledger.task_lapsed */
             SELECT lease
             FROM sluice.task
@@ -105,7 +109,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn renew(&self, task: TaskId, fence: Fence) -> Result<bool, Error> {
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.task_renew */
             UPDATE sluice.task
             SET lease_until = clock_timestamp() + $4 * interval '1 second'
@@ -135,7 +139,7 @@ impl Ledger {
         fence: Fence,
         backend: (i32, String),
     ) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.task_backend */
             UPDATE sluice.task
             SET backend_pid = $4,
@@ -161,7 +165,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn recorded_backend(&self, task: TaskId) -> Result<Option<(i32, String)>, Error> {
-        let row = sqlx::query(
+        let row = db::query(
             "/* ledger.task_backend_recorded */
             SELECT backend_pid, backend_start
             FROM sluice.task

@@ -1,10 +1,10 @@
 //! The end of a task under its fence: done, failed, or given back to whoever comes next.
 
+use engine::db::{self, Connection, On};
 use std::time::Duration;
 
 use proto::TaskId;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use super::{Failure, Fence};
 use crate::error::Error;
@@ -86,13 +86,8 @@ struct Ended {
     note: Option<String>,
 }
 
-async fn end<'e>(
-    executor: impl sqlx::PgExecutor<'e>,
-    task: TaskId,
-    fence: Fence,
-    ended: Ended,
-) -> Result<bool, Error> {
-    let done = sqlx::query(
+async fn end<'e>(on: impl Into<On<'e>>, task: TaskId, fence: Fence, ended: Ended) -> Result<bool, Error> {
+    let done = db::query(
         "/* ledger.task_end */
         UPDATE sluice.task
         SET state = $4,
@@ -115,7 +110,7 @@ async fn end<'e>(
     .bind(ended.error)
     .bind(ended.due_in.as_secs_f64())
     .bind(ended.note)
-    .execute(executor)
+    .execute(on)
     .await
     .map_err(Error::of("ledger.task_end"))?;
     Ok(done.rows_affected() == 1)
@@ -123,7 +118,7 @@ async fn end<'e>(
 
 /// Ends the task of a chunk inside the transaction that ends the chunk.
 pub(crate) async fn end_in(
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     task: TaskId,
     fence: Fence,
     failure: Option<&Failure>,

@@ -1,7 +1,7 @@
 //! Task rows as the planner makes, cancels and revives them, inside the transaction of its decision.
 
+use engine::db::{self, Connection};
 use proto::{JobId, TaskId};
-use sqlx::PgConnection;
 
 use super::Work;
 use crate::error::Error;
@@ -10,13 +10,13 @@ use crate::error::Error;
 ///
 /// # Errors
 /// What the database says.
-pub async fn create(conn: &mut PgConnection, task: TaskId, job: JobId, work: Work) -> Result<(), Error> {
+pub async fn create(conn: &mut Connection, task: TaskId, job: JobId, work: Work) -> Result<(), Error> {
     let (kind, phase, step, fill, chunk) = match work {
         Work::Step { phase, step } => ("step", Some(phase.as_str()), Some(step as i32), None, None),
         Work::Chunk { fill, chunk } => ("chunk", None, None, Some(fill as i32), Some(chunk.0)),
         Work::Check { fill, round } => ("check", None, Some(round as i32), Some(fill as i32), None),
     };
-    sqlx::query(
+    db::query(
         "/* ledger.task_insert */
         INSERT INTO sluice.task (id, job, kind, phase, step, fill, chunk)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -39,8 +39,8 @@ pub async fn create(conn: &mut PgConnection, task: TaskId, job: JobId, work: Wor
 ///
 /// # Errors
 /// What the database says.
-pub async fn cancel_ready(conn: &mut PgConnection, job: JobId) -> Result<(), Error> {
-    sqlx::query(
+pub async fn cancel_ready(conn: &mut Connection, job: JobId) -> Result<(), Error> {
+    db::query(
         "/* ledger.task_cancel */
         UPDATE sluice.task
         SET state = 'cancelled',
@@ -54,13 +54,13 @@ pub async fn cancel_ready(conn: &mut PgConnection, job: JobId) -> Result<(), Err
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.task_cancel"))?;
-    sqlx::query(
+    db::query(
         "/* ledger.chunk_abandon */
-        UPDATE sluice.chunk c
+        UPDATE sluice.chunk AS c
         SET state = 'abandoned'
         WHERE c.job = $1
             AND c.state IN ('open', 'failed')
-            AND EXISTS (SELECT FROM sluice.task t WHERE t.chunk = c.id AND t.state = 'cancelled')",
+            AND EXISTS (SELECT 1 FROM sluice.task t WHERE t.chunk = c.id AND t.state = 'cancelled')",
     )
     .bind(job.0)
     .execute(conn)
@@ -73,8 +73,8 @@ pub async fn cancel_ready(conn: &mut PgConnection, job: JobId) -> Result<(), Err
 ///
 /// # Errors
 /// What the database says.
-pub async fn requeue_failed(conn: &mut PgConnection, job: JobId) -> Result<(), Error> {
-    sqlx::query(
+pub async fn requeue_failed(conn: &mut Connection, job: JobId) -> Result<(), Error> {
+    db::query(
         "/* ledger.task_requeue */
         UPDATE sluice.task
         SET state = 'ready',
@@ -89,7 +89,7 @@ pub async fn requeue_failed(conn: &mut PgConnection, job: JobId) -> Result<(), E
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.task_requeue"))?;
-    sqlx::query("/* ledger.chunk_reopen */ UPDATE sluice.chunk SET state = 'open', error = NULL WHERE job = $1 AND state = 'failed'")
+    db::query("/* ledger.chunk_reopen */ UPDATE sluice.chunk SET state = 'open', error = NULL WHERE job = $1 AND state = 'failed'")
         .bind(job.0)
         .execute(conn)
         .await

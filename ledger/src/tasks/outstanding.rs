@@ -1,10 +1,9 @@
 //! What the planner publishes: tasks whose message is due, for the first time or because it may be lost.
 
+use engine::db::{self, Row};
 use std::time::Duration;
 
 use proto::{ChunkId, JobId, TaskId};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use super::Work;
 use crate::error::Error;
@@ -34,7 +33,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn to_publish(&self, limit: i64) -> Result<Vec<Outstanding>, Error> {
-        let rows = sqlx::query(
+        let rows = db::query(
             "/* ledger.task_to_publish */
             SELECT t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.publications
             FROM (
@@ -73,7 +72,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn mark_published(&self, task: TaskId) -> Result<(), Error> {
-        sqlx::query(
+        db::query(
             "/* ledger.task_published */
             UPDATE sluice.task
             SET published_at = clock_timestamp(),
@@ -92,7 +91,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn republish_all(&self) -> Result<u64, Error> {
-        let done = sqlx::query(
+        let done = db::query(
             "/* ledger.task_republish */
             UPDATE sluice.task SET published_at = NULL WHERE state = 'ready' AND published_at IS NOT NULL",
         )
@@ -104,7 +103,7 @@ impl Ledger {
 }
 
 /// Reads a row that has the columns of [`Outstanding`].
-pub(super) fn read_outstanding(row: &PgRow) -> Result<Outstanding, Error> {
+pub(super) fn read_outstanding(row: &Row) -> Result<Outstanding, Error> {
     let get = || -> Result<Outstanding, sqlx::Error> {
         let kind: String = row.try_get("kind")?;
         let number = |column: &str| -> Result<u32, sqlx::Error> {

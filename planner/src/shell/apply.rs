@@ -1,13 +1,14 @@
 //! Carries a decision out: the job's new state and all its effects in one transaction.
 
-use engine::postgres::triggers::Authority;
+use engine::db::Connection;
+use engine::mirror::Authority;
+use engine::relation;
 use ledger::chunks::{ChunkKind, NewChunk};
 use ledger::jobs::{self, Job, JobChange};
 use ledger::sweeps::SweepLeaf;
 use ledger::tasks::Work;
 use ledger::{Plan, Stage, StageStatus, Target, checks, chunks, commands, events, flags, sweeps, tasks};
 use proto::ChunkId;
-use sqlx::PgConnection;
 
 use super::Error;
 use super::facts::{check_task, step_task};
@@ -74,7 +75,7 @@ pub(super) async fn apply(
 }
 
 impl Applying<'_> {
-    async fn effect(&self, conn: &mut PgConnection, effect: &Effect) -> Result<(), Error> {
+    async fn effect(&self, conn: &mut Connection, effect: &Effect) -> Result<(), Error> {
         let job = self.job.id;
         let done = match effect {
             Effect::StartStage(stage) => jobs::set_stage(conn, job, *stage, StageStatus::Running).await,
@@ -124,7 +125,7 @@ impl Applying<'_> {
         done.map_err(|e| self.ledger_error(e))
     }
 
-    async fn undo_stages(&self, conn: &mut PgConnection) -> Result<(), Error> {
+    async fn undo_stages(&self, conn: &mut Connection) -> Result<(), Error> {
         flags::record_authority(conn, self.job.id, Authority::Old)
             .await
             .map_err(|e| self.ledger_error(e))?;
@@ -138,15 +139,14 @@ impl Applying<'_> {
 
     /// Bound and fingerprint of every leaf. Each statement of this transaction has its own snapshot, and the
     /// triggers were committed by an earlier one, so every row that no trigger saw lies below the bound.
-    async fn begin_sweep(&self, conn: &mut PgConnection, fill: u32, sweep: u32) -> Result<(), Error> {
+    async fn begin_sweep(&self, conn: &mut Connection, fill: u32, sweep: u32) -> Result<(), Error> {
         let leaves = self.leaves(conn, fill).await?;
         sweeps::create(conn, self.job.id, fill, sweep, &leaves)
             .await
             .map_err(|e| self.ledger_error(e))
     }
 
-    async fn leaves(&self, conn: &mut PgConnection, fill: u32) -> Result<Vec<SweepLeaf>, Error> {
-        use engine::postgres::{catalog, fingerprint};
+    async fn leaves(&self, conn: &mut Connection, fill: u32) -> Result<Vec<SweepLeaf>, Error> {
         let Some(planned) = self.plan.fills.get(fill as usize) else {
             return Ok(Vec::new());
         };
@@ -154,18 +154,27 @@ impl Applying<'_> {
             target: self.target.name.to_string(),
             source,
         };
-        let Some(root) = catalog::oid(conn, &planned.table).await.map_err(engine)? else {
+        let Some(root) = relation::oid(conn, &planned.table).await.map_err(engine)? else {
             return Ok(Vec::new());
         };
         let mut prints = Vec::new();
-        for leaf in catalog::leaves(conn, &planned.table).await.map_err(engine)? {
+        let row = planned.row.as_deref();
+        for leaf in relation::leaves(conn, &planned.table, row)
+            .await
+            .map_err(engine)?
+        {
             // A leaf that went away between the two reads changes the fingerprint of every other one.
-            if let Some(print) = fingerprint::leaf(conn, root, leaf.oid).await.map_err(engine)? {
+            if let Some(print) = relation::fingerprint(conn, root, leaf.oid, &leaf.name)
+                .await
+                .map_err(engine)?
+            {
                 prints.push((leaf, print));
             }
         }
         // The size is read after the fingerprint: of a table rewritten in between, batches then see another fingerprint.
-        let now = catalog::leaves(conn, &planned.table).await.map_err(engine)?;
+        let now = relation::leaves(conn, &planned.table, row)
+            .await
+            .map_err(engine)?;
         let mut leaves = Vec::new();
         for (leaf, print) in prints {
             let blocks = now
@@ -183,7 +192,7 @@ impl Applying<'_> {
         Ok(leaves)
     }
 
-    async fn issue_chunks(&self, conn: &mut PgConnection, ranges: &[ChunkRange]) -> Result<(), Error> {
+    async fn issue_chunks(&self, conn: &mut Connection, ranges: &[ChunkRange]) -> Result<(), Error> {
         for range in ranges {
             let leaf = self
                 .facts
@@ -212,7 +221,7 @@ impl Applying<'_> {
 
     /// Rows that were found wrong and not written since lie in the block they were found in (a write would have made
     /// them right), so their blocks are what is written again.
-    async fn begin_repair(&self, conn: &mut PgConnection, fill: u32, sweep: u32) -> Result<(), Error> {
+    async fn begin_repair(&self, conn: &mut Connection, fill: u32, sweep: u32) -> Result<(), Error> {
         let leaves = self.leaves(conn, fill).await?;
         let found = self
             .target

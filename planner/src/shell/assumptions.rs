@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::postgres::error::Class;
-use engine::postgres::triggers::Authority;
+use engine::db::{self, Connection};
+use engine::error::Class;
+use engine::mirror::Authority;
 use ledger::plan::Phase;
 use ledger::steps::TaskState;
 use ledger::{JobState, Plan};
@@ -141,7 +142,7 @@ async fn columns(planner: &TargetPlanner, plan: &Plan, old: OldSide) -> Result<O
     let mut conn = acquire(planner).await?;
     for planned in &plan.tables {
         let name = format!("{}.{}", planned.name.schema, planned.name.name);
-        let found = engine::postgres::catalog::column_types(&mut conn, &planned.name)
+        let found = engine::relation::column_types(&mut conn, &planned.name)
             .await
             .map_err(planner.engine_error())?;
         let Some(found) = found else {
@@ -173,23 +174,22 @@ async fn objects(planner: &TargetPlanner, plan: &Plan, phases: &[Phase]) -> Resu
     });
     for step in standing {
         let Some(question) = &step.done else { continue };
-        let holds: Option<bool> = engine::sql::scalar(question.clone())
-            .fetch_optional(&mut *conn)
+        let holds: Option<Option<bool>> = db::scalar(question.clone())
+            .fetch_optional(&mut conn)
             .await
             .map_err(engine::postgres::error::Error::query(format!(
                 "ask whether \"{}\" still holds",
                 step.title
             )))
-            .map_err(planner.engine_error())?
-            .flatten();
-        if holds != Some(true) {
+            .map_err(planner.engine_error())?;
+        if holds.flatten() != Some(true) {
             return Ok(Some(format!("\"{}\" does not hold any more", step.title)));
         }
     }
     Ok(None)
 }
 
-async fn acquire(planner: &TargetPlanner) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
+async fn acquire(planner: &TargetPlanner) -> Result<Connection, Error> {
     planner
         .target
         .owner

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::db::{self, Raw};
 use jiff::Timestamp;
 use ledger::jobs::Job;
 use ledger::plan::{Fill, Flip, Phase};
@@ -123,8 +124,8 @@ async fn written(planner: &TargetPlanner, flip: &Flip) -> Result<i64, engine::po
         .map_err(failed("connect as the owner role"))?;
     let mut counted = 0;
     for question in &flip.counted {
-        let count: i64 = engine::sql::scalar(question.clone())
-            .fetch_one(&mut *conn)
+        let count: i64 = db::scalar(question.clone())
+            .fetch_one(&mut conn)
             .await
             .map_err(failed("count writes of the new side"))?;
         counted += count;
@@ -133,9 +134,16 @@ async fn written(planner: &TargetPlanner, flip: &Flip) -> Result<i64, engine::po
 }
 
 async fn others(planner: &TargetPlanner) -> Result<Option<Timestamp>, engine::postgres::error::Error> {
-    let failed = engine::postgres::error::Error::query("connect as the monitor role".to_owned());
-    let mut conn = planner.target.monitor.acquire().await.map_err(failed)?;
-    engine::postgres::activity::oldest_transaction(&mut conn).await
+    let failed = || engine::postgres::error::Error::query("connect as the monitor role".to_owned());
+    let mut conn = planner.target.monitor.acquire().await.map_err(failed())?;
+    if let Raw::Postgres(conn) = conn.raw() {
+        return engine::postgres::activity::oldest_transaction(conn).await;
+    }
+    // A file has one writer: whoever gets its lock knows that no transaction that may write is open. One that has only read so far
+    // cannot write any more, because the flags were written since it began.
+    let tx = planner.target.monitor.begin().await.map_err(failed())?;
+    tx.rollback().await.map_err(failed())?;
+    Ok(None)
 }
 
 async fn step_states(

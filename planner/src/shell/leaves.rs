@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use engine::catalog::Leaf;
+use engine::db::Raw;
 use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
 use engine::postgres::{catalog, fingerprint, ident};
 use ledger::Plan;
@@ -36,6 +37,10 @@ async fn stranger(
         .await
         .map_err(failed())
         .map_err(planner.engine_error())?;
+    // A file has no partitions.
+    let Raw::Postgres(conn) = conn.raw() else {
+        return Ok(None);
+    };
     let mut tx = conn
         .begin_with(BEGIN_READ_ONLY)
         .await

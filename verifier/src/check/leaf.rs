@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use engine::postgres::session::BEGIN_READ_ONLY;
+use engine::catalog::Leaf;
+use engine::relation;
 use ledger::checks::{CheckLeaf, CheckedRange, Last};
 use ledger::tasks::FailureClass;
+use shared::service::chain;
 
 use super::{Check, NoVerdict, failed, set_aside};
 use crate::read::{Found, Reader, Stop};
@@ -48,8 +50,16 @@ impl Check<'_> {
 
     /// Reads the next two ranges at a time and records them in order. The block after them.
     async fn read_pair(&self, reader: &Reader<'_>, at: u64, end: u64) -> Result<u64, NoVerdict> {
-        let first = at..(at + RANGE).min(end);
-        let second = first.end..(first.end + RANGE).min(end);
+        let first = at..reader.range_end(&(at..end), RANGE).await.map_err(stopped)?;
+        let second = if first.end < end {
+            first.end
+                ..reader
+                    .range_end(&(first.end..end), RANGE)
+                    .await
+                    .map_err(stopped)?
+        } else {
+            end..end
+        };
         let (one, other) = tokio::join!(reader.range(first.clone()), reader.range(second.clone()));
         self.record(reader.leaf_oid, &first, Last::No, &one.map_err(stopped)?)
             .await?;
@@ -91,25 +101,20 @@ impl Check<'_> {
 
     /// Blocks of the leaf now.
     async fn size(&self, leaf: &CheckLeaf) -> Result<u64, NoVerdict> {
-        const SQL: &str = "/* sluice:verifier.size */
-            SELECT pg_relation_size($1::oid) / current_setting('block_size')::int8";
-        let returned = |e: sqlx::Error| {
+        let why = |e: &dyn std::fmt::Display| {
             NoVerdict::Returned(format!("the size of {} could not be read: {e}", leaf.name.name))
         };
-        let mut tx = self
-            .site
-            .target
-            .data
-            .begin_with(BEGIN_READ_ONLY)
+        let of = Leaf {
+            oid: leaf.oid,
+            name: leaf.name.clone(),
+            blocks: leaf.blocks,
+        };
+        let mut tx = self.site.target.data.begin_reading().await.map_err(|e| why(&e))?;
+        let blocks = relation::blocks(&mut tx, &of, self.fill().row.as_deref())
             .await
-            .map_err(returned)?;
-        let blocks: Option<i64> = engine::sql::scalar(SQL)
-            .bind(i64::from(leaf.oid))
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(returned)?;
-        tx.rollback().await.map_err(returned)?;
-        blocks.map(i64::unsigned_abs).ok_or(NoVerdict::Drifted)
+            .map_err(|e| why(&chain(&e)))?;
+        tx.rollback().await.map_err(|e| why(&e))?;
+        blocks.ok_or(NoVerdict::Drifted)
     }
 }
 

@@ -8,8 +8,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::postgres::error::{Class, classify, sqlstate};
-use engine::postgres::session::{BEGIN_READ_ONLY, BatchSettings, set_local};
+use engine::db::{self, Raw};
+use engine::error::{Class, classify, sqlstate};
+use engine::postgres::session::{BatchSettings, set_local};
 use ledger::Plan;
 use ledger::plan::Fill;
 use ledger::quarantine::{Blocking, Quarantined};
@@ -112,14 +113,13 @@ async fn is_right(
         idle_timeout: TIMEOUT,
         search_path: plan.search_path.clone(),
     };
-    let mut tx = site.target.data.begin_with(BEGIN_READ_ONLY).await?;
-    set_local(&mut tx, &settings)
-        .await
-        .map_err(|e| config(Box::new(e)))?;
-    let wrong: Option<bool> = engine::sql::scalar(text)
-        .bind(key)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let mut tx = site.target.data.begin_reading().await?;
+    if let Raw::Postgres(conn) = tx.raw() {
+        set_local(conn, &settings)
+            .await
+            .map_err(|e| config(Box::new(e)))?;
+    }
+    let wrong: Option<bool> = db::scalar(text).bind(key).fetch_optional(&mut tx).await?;
     tx.rollback().await?;
     // No row: it is gone.
     Ok(!wrong.unwrap_or(false))

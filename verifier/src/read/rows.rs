@@ -1,6 +1,7 @@
 //! A block in which some row makes the expression raise: each row is read alone, so that it can be named.
 
-use engine::postgres::error::{Class, classify, sqlstate};
+use engine::db;
+use engine::error::{Class, classify, sqlstate};
 use serde_json::{Value, json};
 
 use super::{Fault, Found, PATIENT_TIMEOUT, Reader, Stop, sql};
@@ -38,11 +39,13 @@ impl Reader<'_> {
     async fn rows_of(&self, block: u64) -> Result<Vec<(String, Value)>, Fault> {
         let mut tx = self.begin(PATIENT_TIMEOUT).await?;
         let text = sql::rows_of_block(self.fill, &self.leaf_sql()?, block);
-        let rows = engine::sql::query_as(text).fetch_all(&mut *tx).await;
+        let rows = db::query(text).fetch_all(&mut tx).await;
         let rows = self.or_gone(rows)?;
         self.same_file(&mut tx).await?;
         tx.rollback().await?;
-        Ok(rows)
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
     }
 
     /// What is wrong with the row there; None if it is right or no longer there.
@@ -50,7 +53,7 @@ impl Reader<'_> {
         let mut tx = self.begin(PATIENT_TIMEOUT).await?;
         let text =
             sql::one_row(self.fill, &self.leaf_sql()?, ctid).map_err(|e| Fault::Other(e.to_string()))?;
-        let detail: Option<Value> = engine::sql::scalar(text).fetch_optional(&mut *tx).await?;
+        let detail: Option<Value> = db::scalar(text).fetch_optional(&mut tx).await?;
         tx.rollback().await?;
         Ok(detail)
     }

@@ -3,23 +3,16 @@
 use std::ops::Range;
 
 use engine::postgres::ident::{self, IdentError};
+use engine::sqlite;
 use ledger::plan::Fill;
-
-fn within(fill: &Fill, range: &Range<u64>) -> String {
-    let alias = &fill.alias;
-    format!(
-        "{alias}.ctid >= '({},0)'::tid AND {alias}.ctid < '({},0)'::tid",
-        range.start, range.end
-    )
-}
 
 /// Live rows, and those that are wrong.
 pub(super) fn count(fill: &Fill, leaf: &str, range: &Range<u64>) -> String {
     format!(
-        "/* sluice:verifier.count */ SELECT count(*), count(*) FILTER (WHERE {}) FROM ONLY {leaf} AS {} WHERE {}",
+        "/* sluice:verifier.count */ SELECT count(*), count(*) FILTER (WHERE {}) FROM {} WHERE {}",
         fill.wrong,
-        fill.alias,
-        within(fill, range)
+        fill.only(leaf),
+        fill.within(range)
     )
 }
 
@@ -31,13 +24,12 @@ pub(super) fn wrong_rows(
     limit: usize,
 ) -> Result<String, IdentError> {
     Ok(format!(
-        "/* sluice:verifier.wrong_rows */ SELECT {}, ({}.ctid::text::point)[0]::int8, {} FROM ONLY {leaf} AS {} \
-         WHERE {} AND ({}) LIMIT {limit}",
+        "/* sluice:verifier.wrong_rows */ SELECT {}, {}, {} FROM {} WHERE {} AND ({}) LIMIT {limit}",
         fill.key,
-        fill.alias,
+        block(fill),
         detail(fill)?,
-        fill.alias,
-        within(fill, range),
+        fill.only(leaf),
+        fill.within(range),
         fill.wrong
     ))
 }
@@ -45,26 +37,57 @@ pub(super) fn wrong_rows(
 /// Place and key of every row of a block.
 pub(super) fn rows_of_block(fill: &Fill, leaf: &str, block: u64) -> String {
     format!(
-        "/* sluice:verifier.rows */ SELECT {alias}.ctid::text, {} FROM ONLY {leaf} AS {alias} WHERE {}",
+        "/* sluice:verifier.rows */ SELECT {}, {} FROM {} WHERE {}",
+        place(fill),
         fill.key,
-        within(fill, &(block..block + 1)),
-        alias = fill.alias
+        fill.only(leaf),
+        fill.within(&(block..block + 1))
     )
 }
 
 /// What is wrong with the row at a place; no row if nothing is.
-pub(super) fn one_row(fill: &Fill, leaf: &str, ctid: &str) -> Result<String, IdentError> {
+pub(super) fn one_row(fill: &Fill, leaf: &str, place: &str) -> Result<String, IdentError> {
+    let here = match &fill.row {
+        None => format!("{}.ctid = {}::tid", fill.alias, ident::literal(place)),
+        Some(row) => format!(
+            "{}.{row} = CAST({} AS INTEGER)",
+            fill.alias,
+            ident::literal(place)
+        ),
+    };
     Ok(format!(
-        "/* sluice:verifier.row */ SELECT {} FROM ONLY {leaf} AS {alias} WHERE {alias}.ctid = {}::tid AND ({})",
+        "/* sluice:verifier.row */ SELECT {} FROM {} WHERE {here} AND ({})",
         detail(fill)?,
-        ident::literal(ctid),
-        fill.wrong,
-        alias = fill.alias
+        fill.only(leaf),
+        fill.wrong
     ))
+}
+
+/// Where a row is, as text.
+fn place(fill: &Fill) -> String {
+    match &fill.row {
+        None => format!("{}.ctid::text", fill.alias),
+        Some(row) => format!("CAST({}.{row} AS TEXT)", fill.alias),
+    }
+}
+
+/// The block that a row is in.
+fn block(fill: &Fill) -> String {
+    match &fill.row {
+        None => format!("({}.ctid::text::point)[0]::int8", fill.alias),
+        Some(row) => format!(
+            "max({}.{row}, 0) / {}",
+            fill.alias,
+            engine::relation::ROWIDS_A_BLOCK
+        ),
+    }
 }
 
 /// Is the row of this key wrong? `$1` is the key as `jsonb`; over the root, through the key's index. No row: it is gone.
 pub(crate) fn by_key(fill: &Fill, key_columns: &[String]) -> Result<String, IdentError> {
+    if fill.row.is_some() {
+        return by_key_on_sqlite(fill, key_columns);
+    }
     let root = ident::table(&fill.table)?;
     let matches = key_columns
         .iter()
@@ -83,7 +106,27 @@ pub(crate) fn by_key(fill: &Fill, key_columns: &[String]) -> Result<String, Iden
     ))
 }
 
+fn by_key_on_sqlite(fill: &Fill, key_columns: &[String]) -> Result<String, IdentError> {
+    let root = sqlite::ident::table(&fill.table)?;
+    let matches = key_columns
+        .iter()
+        .map(|column| {
+            let path = ident::literal(&format!("$.{}", serde_json::Value::from(column.as_str())));
+            sqlite::ident::quote(column).map(|c| format!("{}.{c} = json_extract($1, {path})", fill.alias))
+        })
+        .collect::<Result<Vec<_>, _>>()?
+        .join(" AND ");
+    Ok(format!(
+        "/* sluice:verifier.by_key */ SELECT ({}) FROM {} WHERE {matches}",
+        fill.wrong,
+        fill.only(&root)
+    ))
+}
+
 fn detail(fill: &Fill) -> Result<String, IdentError> {
+    if fill.row.is_some() {
+        return detail_on_sqlite(fill);
+    }
     let columns = fill
         .columns
         .iter()
@@ -101,6 +144,23 @@ fn detail(fill: &Fill) -> Result<String, IdentError> {
     Ok(format!("jsonb_build_object({})", columns.join(", ")))
 }
 
+fn detail_on_sqlite(fill: &Fill) -> Result<String, IdentError> {
+    let columns = fill
+        .columns
+        .iter()
+        .map(|c| {
+            Ok(format!(
+                "{}, json_object('found', CAST({}.{} AS TEXT), 'expected', CAST(({}) AS TEXT))",
+                ident::literal(&c.column),
+                fill.alias,
+                sqlite::ident::quote(&c.column)?,
+                c.up
+            ))
+        })
+        .collect::<Result<Vec<_>, IdentError>>()?;
+    Ok(format!("json_object({})", columns.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use engine::catalog::TableName;
@@ -116,6 +176,7 @@ mod tests {
                 name: "track".into(),
             },
             alias: "\"track\"".into(),
+            row: None,
             set: "\"seconds\" = (milliseconds / 1000)".into(),
             wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
             unrelated: "false".into(),

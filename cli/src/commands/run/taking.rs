@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::db::Connection;
 use ledger::jobs::Job;
 use ledger::{Ledger, Plan};
 use planner::spec::Spec;
@@ -9,8 +10,6 @@ use planner::submit;
 use proto::JobId;
 use shared::clock::Clock;
 use shared::settings::DatabaseRole;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 
 use crate::error::Error;
 use crate::place::Place;
@@ -24,7 +23,7 @@ pub(super) async fn take(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Ledger, Job), Error> {
     if let Some(ledger) = place.existing_ledger().await? {
-        let tables = submit::tables_of(&mut *connection(place).await?, spec).await;
+        let tables = submit::tables_of(&mut connection(place).await?, spec).await;
         if let Some(met) = submit::under_way(&ledger, &tables, spec).await? {
             return Err(Error::Refused(met.words()));
         }
@@ -45,7 +44,7 @@ pub(super) async fn lacking(place: &Place, spec: &Spec) -> Result<(), Error> {
     privileges::require(place, &tables).await
 }
 
-async fn connection(place: &Place) -> Result<PoolConnection<Postgres>, Error> {
+async fn connection(place: &Place) -> Result<Connection, Error> {
     let pool = place.pool(DatabaseRole::Data).await?;
     Ok(pool
         .acquire()

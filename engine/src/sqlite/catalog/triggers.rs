@@ -78,23 +78,18 @@ pub(super) fn head(tokens: &[Token<'_>]) -> Head {
 
 /// A body inserts into, updates or deletes from the table.
 pub(super) fn writes(body: &[Token<'_>], table: &str) -> bool {
-    body.iter().enumerate().any(|(i, token)| {
-        let target = if token.is_word("INTO") {
-            i + 1
-        } else if token.is_word("FROM") && i > 0 && body[i - 1].is_word("DELETE") {
-            i + 1
-        } else if token.is_word("UPDATE") {
-            // UPDATE OR IGNORE track
-            if body.get(i + 1).is_some_and(|t| t.is_word("OR")) {
-                i + 3
-            } else {
-                i + 1
-            }
-        } else {
-            return false;
-        };
-        // DO UPDATE SET names no table.
-        body.get(target)
+    // DO UPDATE SET names no table.
+    let is_target = |at: usize| {
+        body.get(at)
             .is_some_and(|t| t.is_name(table) && !t.is_word("SET"))
+    };
+    body.iter().enumerate().any(|(i, token)| {
+        let deletes = token.is_word("FROM") && i > 0 && body[i - 1].is_word("DELETE");
+        if token.is_word("INTO") || deletes {
+            return is_target(i + 1);
+        }
+        // UPDATE OR IGNORE track
+        let or = body.get(i + 1).is_some_and(|t| t.is_word("OR"));
+        token.is_word("UPDATE") && is_target(if or { i + 3 } else { i + 1 })
     })
 }

@@ -388,3 +388,109 @@ async fn sqlite_reads_every_edit_as_it_was_meant() {
     let edited = with_name(&text, "other").unwrap();
     assert_eq!(columns_of(&edited).await.unwrap(), before, "{edited}");
 }
+
+/// Tables made of clauses at random: whatever SQLite accepts is read, with the same columns, and every edit is accepted and does what it says.
+#[tokio::test]
+async fn whatever_sqlite_accepts_is_read_and_edited() {
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+
+    let types = select(vec![
+        "",
+        "INT",
+        "DOUBLE PRECISION",
+        "'TEXT'",
+        "VARCHAR(10)",
+        "\"x y\"(1, -2)",
+        "generated",
+    ]);
+    let clauses = subsequence(
+        vec![
+            "NOT NULL",
+            "/* , */NOT -- )\nNULL ON CONFLICT FAIL",
+            "DEFAULT (1 + (2))",
+            "DEFAULT 'NOT NULL'",
+            "DEFAULT -1",
+            "DEFAULT current_date",
+            "CONSTRAINT \"a,b\" CHECK (a IS NOT NULL OR x'00' = 1)",
+            "CHECK(a>0)",
+            "UNIQUE",
+            "COLLATE nocase",
+            "NULL",
+            "CONSTRAINT z",
+            "REFERENCES t(a) ON DELETE SET NULL NOT DEFERRABLE INITIALLY IMMEDIATE",
+            "REFERENCES u ON UPDATE NO ACTION MATCH FULL",
+        ],
+        0..5,
+    )
+    .prop_shuffle();
+    let constraints = subsequence(
+        vec![
+            "UNIQUE (a, b COLLATE nocase DESC) ON CONFLICT IGNORE",
+            "CHECK (t.a + b > 0 AND c <> ')') ON CONFLICT FAIL",
+            "PRIMARY KEY (b)",
+            "FOREIGN KEY (b, c) REFERENCES t (c, b) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED",
+            "CONSTRAINT only",
+            "CONSTRAINT n UNIQUE (c)",
+        ],
+        0..4,
+    )
+    .prop_shuffle();
+    let column = (types, clauses);
+    let table = (
+        proptest::collection::vec(column, 3),
+        constraints,
+        select(vec![", ", " ", "\n, -- x\n"]),
+        select(vec!["", " WITHOUT ROWID"]),
+    );
+
+    let mut runner = TestRunner::deterministic();
+    let mut accepted = 0;
+    for _ in 0..400 {
+        let (columns, constraints, separator, option) = table.new_tree(&mut runner).unwrap().current();
+        let columns: Vec<String> = ["a", "`b`", "[c]"]
+            .iter()
+            .zip(columns)
+            .map(|(name, (type_name, clauses))| format!("{name} {type_name} {}", clauses.join(" ")))
+            .collect();
+        let first = if constraints.is_empty() { "" } else { ", " };
+        let text = format!(
+            "CREATE TABLE t(\n{} -- last\n{first}{}){option}",
+            columns.join(","),
+            constraints.join(separator)
+        );
+        let Ok(before) = columns_of(&text).await else {
+            continue;
+        };
+        accepted += 1;
+        let read = Definition::parse(&text).unwrap_or_else(|e| panic!("{e:?}: {text}"));
+        assert_eq!(read.columns.len(), before.len(), "{text}");
+        for (at, column) in read.columns.iter().enumerate() {
+            let edited = without_not_null(&text, &column.name).unwrap();
+            let after = columns_of(&edited)
+                .await
+                .unwrap_or_else(|e| panic!("{e}: {edited}"));
+            let key = read.without_rowid && read.primary_key().contains(&column.name);
+            assert_eq!(after[at].2, key, "{edited}");
+
+            let edited = with_column_renamed(&text, &column.name, "new name").unwrap();
+            let after = columns_of(&edited)
+                .await
+                .unwrap_or_else(|e| panic!("{e}: {edited}"));
+            assert_eq!(after[at].0, "new name", "{edited}");
+        }
+        let edited = with_name(&with_column(&text, "d NOT NULL").unwrap(), "other").unwrap();
+        let after = columns_of(&edited)
+            .await
+            .unwrap_or_else(|e| panic!("{e}: {edited}"));
+        assert_eq!(after.last().unwrap().0, "d", "{edited}");
+        let edited = without_column(&edited, "d").unwrap();
+        let after = columns_of(&edited)
+            .await
+            .unwrap_or_else(|e| panic!("{e}: {edited}"));
+        assert_eq!(after, before, "{edited}");
+    }
+    assert!(accepted > 100, "only {accepted} tables were accepted");
+}

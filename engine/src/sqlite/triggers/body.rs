@@ -135,7 +135,11 @@ fn text(scene: &Scene<'_>, name: &str) -> Result<String, IdentError> {
 }
 
 /// What earlier pairs restore, laid over the row for one that reads it.
-pub(super) fn laid(scene: &Scene<'_>, place: &Place<'_>, reads: impl Fn(&str) -> bool) -> Result<Vec<Laid>, IdentError> {
+pub(super) fn laid(
+    scene: &Scene<'_>,
+    place: &Place<'_>,
+    reads: impl Fn(&str) -> bool,
+) -> Result<Vec<Laid>, IdentError> {
     scene
         .places()
         .take_while(|earlier| earlier.pair.new != place.pair.new)

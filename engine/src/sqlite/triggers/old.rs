@@ -72,10 +72,7 @@ fn overridden(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, IdentError
         Ok(differs(&cell, &format!("NEW.{cell}")))
     };
     let reads: Result<Vec<_>, _> = place.pair.reads.iter().map(|c| changed(c)).collect();
-    Ok(all(&[
-        &changed(&place.pair.new)?,
-        &not(&any(reads?.into_iter())),
-    ]))
+    Ok(all(&[&changed(&place.pair.new)?, &not(&any(reads?.into_iter()))]))
 }
 
 pub(super) fn not(condition: &str) -> String {

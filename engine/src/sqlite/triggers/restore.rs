@@ -23,7 +23,9 @@ impl Sides {
         let Place { pair, down } = *place;
         let words = down.expression.to_ascii_lowercase();
         let for_up = laid(scene, place, |column| pair.reads.iter().any(|c| c == column))?;
-        let for_down = laid(scene, place, |column| words.contains(&column.to_ascii_lowercase()))?;
+        let for_down = laid(scene, place, |column| {
+            words.contains(&column.to_ascii_lowercase())
+        })?;
         Ok(Self {
             new: scene.row.cell(&pair.new)?,
             old: scene.row.cell(&down.column)?,
@@ -67,7 +69,10 @@ fn carried(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String
 pub(super) fn value(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, IdentError> {
     let sides = Sides::of(scene, place)?;
     let carried = carried(scene, place, &sides)?;
-    Ok(format!("CASE WHEN {carried} THEN {} ELSE {} END", sides.down, sides.old))
+    Ok(format!(
+        "CASE WHEN {carried} THEN {} ELSE {} END",
+        sides.down, sides.old
+    ))
 }
 
 /// Every old column that a new side leads, in one statement.

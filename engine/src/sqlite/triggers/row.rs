@@ -66,13 +66,20 @@ impl<'a> Row<'a> {
             columns.push(format!("{value} AS {}", ident::quote(column)?));
         }
         for h in hidden.filter(|h| !laid.iter().any(|(column, _)| *column == h.column)) {
-            columns.push(format!("{} AS {}", ident::quote(&h.name)?, ident::quote(&h.column)?));
+            columns.push(format!(
+                "{} AS {}",
+                ident::quote(&h.name)?,
+                ident::quote(&h.column)?
+            ));
         }
         if columns.is_empty() {
             return Ok(format!("({expression})"));
         }
         let columns = columns.join(", ");
-        Ok(format!("(SELECT ({expression}) FROM (SELECT {columns}) AS {})", self.table))
+        Ok(format!(
+            "(SELECT ({expression}) FROM (SELECT {columns}) AS {})",
+            self.table
+        ))
     }
 
     /// One statement that gives each column its value where its condition holds, and touches nothing where none does. One and not
@@ -83,7 +90,14 @@ impl<'a> Row<'a> {
             [only] => vec![format!("{} = {}", only.cell, only.value)],
             several => several
                 .iter()
-                .map(|a| format!("{cell} = CASE WHEN {} THEN {} ELSE {cell} END", a.when, a.value, cell = a.cell))
+                .map(|a| {
+                    format!(
+                        "{cell} = CASE WHEN {} THEN {} ELSE {cell} END",
+                        a.when,
+                        a.value,
+                        cell = a.cell
+                    )
+                })
                 .collect(),
         };
         Some(format!(

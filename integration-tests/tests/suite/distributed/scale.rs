@@ -55,7 +55,7 @@ async fn two_million_rows_are_verified_although_a_backfiller_is_killed() -> Outc
     let report = writes.stop().await?;
     report.assert_no_errors()?;
     report
-        .assert_all_writes_found(&mut database.superuser().await?)
+        .assert_all_writes_found(&mut database.reader().await?)
         .await?;
     let changed = job.settled(tracks::EXPECTED).await?;
     eprintln!(

@@ -116,7 +116,7 @@ async fn a_copy_of_the_database_is_not_worked_on() -> Outcome {
     let url = database.url(Role::Ledger);
     let url = format!("{}{copy}", url.strip_suffix(database.name()).unwrap_or(&url));
     let pool = sqlx::PgPool::connect(&url).await?;
-    let opened = Ledger::open(pool.clone(), "test".into()).await;
+    let opened = Ledger::open(engine::db::Pool::Postgres(pool.clone()), "test".into()).await;
     pool.close().await;
     admin
         .execute(sqlx::raw_sql(sqlx_text(&format!(

@@ -85,7 +85,7 @@ async fn a_zombie_in_the_middle_of_a_batch_does_not_block_its_heir() -> Outcome 
         format!("/* {mark} */ BEGIN; UPDATE track SET note = 'stolen', seconds = 1 WHERE id < 200"),
     )
     .await?;
-    sqlx::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
+    engine::db::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
         .bind(task.0)
         .execute(ledger.pool())
         .await?;
@@ -125,15 +125,18 @@ async fn a_batch_that_stands_still_loses_its_locks_by_itself() -> Outcome {
     engine::sql::execute_script(&mut app, "COMMIT").await?;
     embedded.verified(job).await?;
     let mut data = embedded.target.data.begin().await?;
+    let engine::db::Raw::Postgres(data_conn) = data.raw() else {
+        anyhow::bail!("the target is no PostgreSQL");
+    };
     let settings = engine::postgres::session::BatchSettings {
         statement_timeout: std::time::Duration::from_millis(1500),
         lock_timeout: std::time::Duration::from_millis(500),
         idle_timeout: std::time::Duration::from_secs(1),
         search_path: vec!["public".to_owned()],
     };
-    engine::postgres::session::set_local(&mut data, &settings).await?;
+    engine::postgres::session::set_local(data_conn, &settings).await?;
     engine::sql::query("UPDATE track SET note = 'still' WHERE id = 1".to_owned())
-        .execute(&mut *data)
+        .execute(data_conn)
         .await?;
     database
         .execute_as(

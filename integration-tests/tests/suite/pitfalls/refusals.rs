@@ -111,7 +111,7 @@ async fn a_publication_of_everything_is_not_fed_with_our_ledger() -> Outcome {
         ..Acknowledged::default()
     };
     let spec = Spec::from_toml(SECONDS, "test.toml").expect("it parses");
-    let plan = planner::submit::prepare(&mut database.connect(Role::Data).await?, &spec, &acknowledged)
+    let plan = planner::submit::prepare(&mut database.connection(Role::Data).await?, &spec, &acknowledged)
         .await
         .expect("acknowledged");
     assert!(

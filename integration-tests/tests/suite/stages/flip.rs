@@ -27,13 +27,13 @@ async fn a_whole_life_under_two_releases_loses_no_write_and_ends_with_the_new_sh
     let old = old.stop().await?;
     old.assert_no_errors()?;
     let mut conn = database.superuser().await?;
-    old.assert_all_writes_found_in(&mut conn, Shape::Both).await?;
+    old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
     applied(&embedded, job, Command::Approve { gate: None }).await?;
     embedded.until(job, &[JobState::Done]).await?;
     let new = new.stop().await?;
     new.assert_no_errors()?;
     assert!(new.on_new > 0, "the new release never used the new side");
-    new.assert_all_writes_found_in(&mut conn, Shape::New).await?;
+    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::New).await?;
     assert_eq!(ask::<String>(&database, COLUMNS).await?, "id note seconds");
     let left = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'track'::regclass";
     assert_eq!(ask::<i64>(&database, left).await?, 0);
@@ -55,7 +55,6 @@ async fn a_process_that_knows_only_the_old_shape_works_in_every_state_before_the
     let embedded = start(&database).await?;
     let new = new_release(&database).await?;
     let job = submit(&embedded, &database, &by_hand()).await?;
-    let mut conn = database.superuser().await?;
     let states = [
         JobState::Verified,
         JobState::FlippingReads,
@@ -70,12 +69,12 @@ async fn a_process_that_knows_only_the_old_shape_works_in_every_state_before_the
         tokio::time::sleep(Duration::from_millis(500)).await;
         let old = old.stop().await?;
         old.assert_no_errors()?;
-        old.assert_all_writes_found_in(&mut conn, if n == 0 { Shape::Old } else { Shape::Both })
+        old.assert_all_writes_found_in(&mut database.reader().await?, if n == 0 { Shape::Old } else { Shape::Both })
             .await?;
     }
     let new = new.stop().await?;
     new.assert_no_errors()?;
-    new.assert_all_writes_found_in(&mut conn, Shape::Both).await?;
+    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
     embedded.stop().await
 }
 

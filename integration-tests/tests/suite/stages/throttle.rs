@@ -18,7 +18,7 @@ async fn most_in_hand(embedded: &Embedded, job: JobId) -> anyhow::Result<i64> {
         PATIENCE,
         async || -> anyhow::Result<wait::Look<()>> {
             let leased = "SELECT count(*) FROM sluice.task WHERE kind = 'chunk' AND state = 'leased'";
-            let now: i64 = sqlx::query_scalar(leased)
+            let now: i64 = engine::db::scalar(leased)
                 .fetch_one(embedded.target.ledger.pool())
                 .await?;
             most = most.max(now);

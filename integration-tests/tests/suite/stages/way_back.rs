@@ -20,13 +20,12 @@ async fn back_from(state: JobState) -> Outcome {
     // It cannot work once the old side is hidden; who approves that has it gone.
     let mut old = Some(old_release(&database, 5_000_000_000).await?);
     let job = submit(&embedded, &database, &by_hand()).await?;
-    let mut conn = database.superuser().await?;
     if state == JobState::SoftDropped {
         walk(&embedded, job, JobState::ContractReady).await?;
         if let Some(old) = old.take() {
             let old = old.stop().await?;
             old.assert_no_errors()?;
-            old.assert_all_writes_found_in(&mut conn, Shape::Both).await?;
+            old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
         }
     }
     walk(&embedded, job, state).await?;
@@ -36,7 +35,7 @@ async fn back_from(state: JobState) -> Outcome {
     if let Some(old) = old {
         let old = old.stop().await?;
         old.assert_no_errors()?;
-        old.assert_all_writes_found(&mut conn).await?;
+        old.assert_all_writes_found(&mut database.reader().await?).await?;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let new = new.stop().await?;
@@ -45,7 +44,7 @@ async fn back_from(state: JobState) -> Outcome {
         new.on_new > 0 || state < JobState::ContractReady,
         "the new release never used the new side"
     );
-    new.assert_all_writes_found(&mut conn).await?;
+    new.assert_all_writes_found(&mut database.reader().await?).await?;
     assert_eq!(
         database.schema_dump().await?,
         before,

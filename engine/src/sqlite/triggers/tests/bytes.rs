@@ -31,7 +31,10 @@ async fn one_as_text_as_number_and_as_fraction_are_three_values() {
                 let expected = if value == "x'31'" { "X'31'" } else { value };
                 // 1 and 1.0 are equal, so `up` gives the one as well as the other.
                 let a = db.rows(&["a"]).await;
-                assert!(a == expected || (a == "1" && value == "1.0"), "{value} became {a}");
+                assert!(
+                    a == expected || (a == "1" && value == "1.0"),
+                    "{value} became {a}"
+                );
             }
             assert_eq!(db.notes().await, "");
         })
@@ -59,13 +62,18 @@ async fn what_a_text_column_stores_of_a_number_is_not_another_value() {
 async fn an_expression_sees_the_affinity_of_its_column() {
     const TABLE: &str = "CREATE TABLE track (id INTEGER PRIMARY KEY, code INTEGER, is_five TEXT)";
     let pair = with_down(
-        pair("is_five", "CASE WHEN code = '5' THEN 'yes' ELSE 'no' END", &["code"]),
+        pair(
+            "is_five",
+            "CASE WHEN code = '5' THEN 'yes' ELSE 'no' END",
+            &["code"],
+        ),
         "code",
         "CASE WHEN is_five = 'yes' THEN 5 ELSE 0 END",
     );
     for phase in [Old, New, super::db::Phase::Hidden] {
         everywhere(phase, TABLE, &mirror(vec![pair.clone()]), async |db| {
-            db.ok("INSERT INTO track (id, is_five) VALUES (1, 'yes'), (2, 'no')").await;
+            db.ok("INSERT INTO track (id, is_five) VALUES (1, 'yes'), (2, 'no')")
+                .await;
             assert_eq!(db.rows(&["is_five"]).await, "'no', 'yes'");
             assert_eq!(db.notes().await, "");
         })
@@ -87,7 +95,8 @@ async fn odd_names_stay_within_their_quotes() {
         let mut db = super::db::Db::open(recursive, true, TABLE, &odd, "\"the id\"").await;
         db.reach(Old).await;
         assert!(db.asks(&odd_question(&db)).await);
-        db.ok(r#"INSERT INTO "odd 'table"";" ("the id", "old ""x""", "new 'y'") VALUES (1, 'a', 'b')"#).await;
+        db.ok(r#"INSERT INTO "odd 'table"";" ("the id", "old ""x""", "new 'y'") VALUES (1, 'a', 'b')"#)
+            .await;
         assert_eq!(db.notes().await, r#"conflict new 'y' {"the id":1}"#);
     }
     fn odd_question(db: &super::db::Db) -> String {
@@ -99,7 +108,8 @@ async fn odd_names_stay_within_their_quotes() {
 async fn a_key_of_bytes_or_none_does_not_fail_the_write() {
     const TABLE: &str = "CREATE TABLE track (id BLOB PRIMARY KEY, title TEXT, name TEXT)";
     everywhere(Old, TABLE, &mirror(vec![rename()]), async |db| {
-        db.ok("INSERT INTO track VALUES (x'0aff', 'a', 'b'), (NULL, 'a', 'b'), (1.5, 'a', 'b')").await;
+        db.ok("INSERT INTO track VALUES (x'0aff', 'a', 'b'), (NULL, 'a', 'b'), (1.5, 'a', 'b')")
+            .await;
         assert_eq!(
             db.notes().await,
             r#"conflict name {"id":"0AFF"}, conflict name {"id":1.5}, conflict name {"id":null}"#

@@ -97,7 +97,9 @@ impl Db {
     #[expect(clippy::disallowed_methods, reason = "tests make their own SQL")]
     pub(super) async fn one(&mut self, sql: &str) -> String {
         let sql = format!("SELECT coalesce(CAST(({sql}) AS TEXT), 'NULL')");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut self.conn).await;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut self.conn)
+            .await;
         row.unwrap().get(0)
     }
 
