@@ -276,11 +276,8 @@ impl Last {
         self.form.definition =
             text::without_column(&self.form.definition, old).map_err(about("table", name))?;
         self.form.columns.retain(|c| !is_same(Sqlite, c, old));
-        for trigger in table
-            .triggers
-            .iter()
-            .filter(|t| trigger_names(&t.definition, old))
-        {
+        let mut triggers = table.triggers.iter();
+        if let Some(trigger) = triggers.find(|t| trigger_names(&t.definition, old)) {
             return Err(format!("trigger `{}` names `{old}`, which goes", trigger.name));
         }
         for index in created(table).filter(|i| i.columns.iter().any(|c| is_same(Sqlite, c, old))) {

@@ -11,8 +11,8 @@ fn folder(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
 
-fn read(path: PathBuf) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn saved_catalog(name: &str) -> PathBuf {
@@ -23,8 +23,8 @@ fn saved_catalog(name: &str) -> PathBuf {
 #[track_caller]
 fn check(name: &str) {
     let file = format!("{}.toml", name.split('.').next().unwrap_or(name));
-    let spec = Spec::from_toml(&read(folder("../examples").join(&file)), &file).unwrap();
-    let catalog: Catalog = serde_json::from_str(&read(saved_catalog(name))).unwrap();
+    let spec = Spec::from_toml(&read(&folder("../examples").join(&file)), &file).unwrap();
+    let catalog: Catalog = serde_json::from_str(&read(&saved_catalog(name))).unwrap();
     let expressions = Expressions::guess(&spec, &catalog);
     let plan = compile(&spec, &catalog, &expressions, &Acknowledged::default()).unwrap();
     let found = crate::render::text(&plan, crate::render::Length::Full);
@@ -33,7 +33,7 @@ fn check(name: &str) {
         std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
         std::fs::write(&golden, &found).unwrap();
     }
-    let expected = read(golden);
+    let expected = read(&golden);
     let differing = found
         .lines()
         .zip(expected.lines())
@@ -90,7 +90,7 @@ fn saved(name: &str, found: &mut Catalog) {
         let text = serde_json::to_string_pretty(found).unwrap();
         std::fs::write(saved_catalog(name), text + "\n").unwrap();
     }
-    let expected: Catalog = serde_json::from_str(&read(saved_catalog(name))).unwrap();
+    let expected: Catalog = serde_json::from_str(&read(&saved_catalog(name))).unwrap();
     found.server_version = expected.server_version;
     assert_eq!(
         *found, expected,

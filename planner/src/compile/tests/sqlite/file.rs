@@ -69,7 +69,8 @@ impl File {
         reason = "a test asks the questions of a plan as they are"
     )]
     pub(super) async fn rows(&mut self, sql: &str) -> Vec<String> {
-        let text = format!("WITH t(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM t");
+        let text =
+            format!("WITH answer_(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM answer_");
         let rows: Vec<SqliteRow> = sqlx::raw_sql(sqlx::AssertSqlSafe(text))
             .fetch_all(&mut self.conn)
             .await

@@ -131,6 +131,7 @@ async fn a_reader_is_told_what_the_second_write_shows_and_which_triggers_it_fire
             "SL-PREPARED-STAR",
             "SL-SECOND-UPDATE",
             "SL-USER-TRIGGER",
+            "SL-NOT-NULL-BY-TRIGGER",
             "SL-ONE-WRITER"
         ]
     );

@@ -33,6 +33,20 @@ async fn rows(file: &mut File) -> Vec<Vec<String>> {
     all
 }
 
+/// What a planner looks at again while the job runs: the columns that the plan relies on are there, as the plan spells them.
+async fn relied_on(file: &mut File, plan: &Plan) {
+    for table in &plan.tables {
+        let found = engine::sqlite::catalog::column_types(&mut file.conn, &table.name)
+            .await
+            .unwrap()
+            .unwrap();
+        for relied in &table.relies_on {
+            let column = (relied.name.clone(), relied.type_name.clone());
+            assert!(found.contains(&column), "{column:?} is not in {found:?}");
+        }
+    }
+}
+
 async fn planned(changes: &str) -> (File, Plan) {
     let mut file = File::with(&format!("{CHINOOK}\n{ROWS}")).await;
     let catalog = file.catalog().await;
@@ -45,6 +59,7 @@ async fn there_and_back(changes: &str, rebuilds: bool) {
         let (mut file, plan) = planned(changes).await;
         let before = (file.schema().await, rows(&mut file).await);
         file.phase(&plan, Phase::Expand).await;
+        relied_on(&mut file, &plan).await;
         if last >= Phase::Finish {
             assert!(file.fill(&plan).await > 0);
             assert_eq!(file.fill(&plan).await, 0);
@@ -95,6 +110,108 @@ async fn a_column_with_everything_comes_back_with_it() {
 #[tokio::test]
 async fn rows_without_a_key_keep_their_numbers() {
     there_and_back(&rename_of("Note", "Body", "Text"), true).await;
+}
+
+#[tokio::test]
+async fn several_tables_and_raw_sql_come_back_together() {
+    let raw = "[[change]]\nkind = \"sql\"\nrun = \"CREATE TABLE more (a)\"\nundo = \"DROP TABLE more\"\ndone = \"SELECT count(*) FROM sqlite_schema WHERE name = 'more'\"\n";
+    let rating = add("column = \"Rating\"\ntype = \"int\"");
+    let spec = add(BOTH_WAYS) + &rating + raw + &rename_of("Customer", "Fax", "FaxNumber");
+    there_and_back(&spec, true).await;
+    let (mut file, plan) = planned(&spec).await;
+    to_the_drop(&mut file, &plan).await;
+    let schema = file.schema().await.join("\n");
+    assert!(
+        schema.contains("Seconds INTEGER, Rating INT,\n    CONSTRAINT PK_Track"),
+        "{schema}"
+    );
+    assert!(
+        !schema.contains("Milliseconds") && !schema.contains("Fax NVARCHAR"),
+        "{schema}"
+    );
+}
+
+#[tokio::test]
+async fn a_derived_column_needs_no_copy_and_is_never_contracted() {
+    let spec = add("column = \"Mib\"\ntype = \"integer\"\nup = \"Bytes / 1048576\"");
+    let (mut file, plan) = planned(&spec).await;
+    let before = file.schema().await;
+    file.phase(&plan, Phase::Expand).await;
+    relied_on(&mut file, &plan).await;
+    assert_eq!(file.fill(&plan).await, 1);
+    for phase in [Phase::Lead, Phase::Hide, Phase::Drop] {
+        assert_eq!(plan.steps_of(phase).count(), 0);
+    }
+    file.phase(&plan, Phase::Rollback).await;
+    file.phase(&plan, Phase::Discard).await;
+    assert_eq!(file.schema().await, before);
+}
+
+/// What a table without a usual key looks like, with rows, through a copy and back, and through one to the drop.
+#[tokio::test]
+async fn every_kind_of_row_number_survives_a_copy() {
+    for (table, rows) in [
+        (
+            "CREATE TABLE t (rowid TEXT, a TEXT NOT NULL, i AS (rowid || 'x'))",
+            "INSERT INTO t (_rowid_, rowid, a) VALUES (5, 'r', 'b'), (9, 's', 'd')",
+        ),
+        (
+            "CREATE TABLE t (k INTEGER PRIMARY KEY, a TEXT NOT NULL) WITHOUT ROWID",
+            "INSERT INTO t VALUES (5, 'b'), (9, 'd')",
+        ),
+        (
+            "CREATE TABLE t (k INTEGER PRIMARY KEY DESC, a TEXT NOT NULL)",
+            "INSERT INTO t (rowid, k, a) VALUES (5, 1, 'b'), (9, 2, 'd')",
+        ),
+        (
+            "CREATE TABLE t (k BLOB, a TEXT NOT NULL, b, PRIMARY KEY (k, b))",
+            "INSERT INTO t (rowid, k, a, b) VALUES (5, x'00', 'b', 1), (9, 'k', 'd', 2)",
+        ),
+    ] {
+        let schema = format!("{table}; {rows};");
+        let mut file = File::with(&schema).await;
+        let catalog = file.catalog().await;
+        let plan = plan(&rename_of("t", "a", "b2"), &catalog);
+        let row = plan.fills[0].row.clone().unwrap();
+        let keys = format!(
+            "SELECT json_array({row}, {}, b2) FROM t ORDER BY 1",
+            plan.fills[0].key
+        );
+        file.phase(&plan, Phase::Expand).await;
+        assert_eq!(file.fill(&plan).await, 2, "{table}");
+        let before = file.rows(&keys).await;
+        assert!(
+            before[0].starts_with("[5,") && before[1].starts_with("[9,"),
+            "{table}: {before:?}"
+        );
+        for phase in [Phase::Lead, Phase::Hide, Phase::Drop] {
+            file.phase(&plan, phase).await;
+        }
+        assert_eq!(file.rows(&keys).await, before, "{table}");
+        assert!(file.try_run("UPDATE t SET b2 = NULL").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn an_index_goes_with_a_nullable_column_that_another_replaces() {
+    let keys = "column = \"Kib\"\ntype = \"INT\"\nup = \"Bytes / 1024\"\ndown = \"Kib * 1024\"\nreplaces = \"Bytes\"";
+    let mut file = File::with(&format!(
+        "{CHINOOK}\n{ROWS}\nCREATE INDEX big ON Track (Bytes, Name)"
+    ))
+    .await;
+    let catalog = file.catalog().await;
+    let plan = plan(&add(keys), &catalog);
+    assert!(
+        plan.gate_before(Phase::Hide)
+            .unwrap()
+            .reasons
+            .last()
+            .unwrap()
+            .contains("index `big`")
+    );
+    to_the_drop(&mut file, &plan).await;
+    assert!(plan.steps.iter().all(|step| step.mode == StepMode::Short));
+    assert!(!file.schema().await.join("\n").contains("Bytes"));
 }
 
 #[tokio::test]
