@@ -1,6 +1,9 @@
 //! Plans for SQLite: what is in them, what is refused, and every step of them on a real file.
 
+mod drop;
 mod file;
+mod guard;
+mod live;
 mod order;
 mod refusals;
 mod run;
