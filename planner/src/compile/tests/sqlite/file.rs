@@ -89,7 +89,7 @@ impl File {
         let all = self
             .rows(
                 "SELECT type || ' ' || name || ' on ' || tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema \
-                 WHERE substr(tbl_name, 1, 7) <> 'sluice_' ORDER BY 1",
+                 WHERE substr(tbl_name, 1, 7) NOT IN ('sluice_', 'sqlite_') ORDER BY 1",
             )
             .await;
         all.iter()
