@@ -128,7 +128,9 @@ async fn to_the_end(case: &Case, table: Table, old: &str) -> anyhow::Result<()> 
     let traffic = traffic.stop().await?;
     traffic.assert_no_errors()?;
     assert!(traffic.on_new > 0, "the application never used the new side");
-    traffic.assert_all_writes_found_in(&mut database.reader().await?, Shape::New).await?;
+    traffic
+        .assert_all_writes_found_in(&mut database.reader().await?, Shape::New)
+        .await?;
     let report: serde_json::Value = serde_json::from_str(&desk.read("report.json")?)?;
     assert_eq!(report["state"], "done", "{report:#}");
     assert_eq!(report["rows"]["mismatched"], 0, "{report:#}");

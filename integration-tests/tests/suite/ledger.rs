@@ -1,17 +1,31 @@
-//! The ledger on a real server: its migrations, leases, fences and refusals.
+//! The ledger on a real server and in a real file: its migrations, leases, fences and refusals. What every engine must do is one suite.
 
 mod opening;
 mod taking;
 mod work;
 
+use anyhow::Context as _;
 use ledger::chunks::{ChunkKind, NewChunk};
 use ledger::jobs::NewJob;
 use ledger::tasks::{Claim, Claimed};
 use ledger::{Error, Ledger, chunks};
 use proto::{ChunkId, JobId, TaskId};
+use testbed::database::Database;
+use testbed::file::File;
+use testbed::postgres::Server;
 use testbed::target;
 
 type Outcome = anyhow::Result<()>;
+
+/// The same test on each engine, on a ledger of its own.
+async fn on_each_engine(test: impl AsyncFn(Ledger) -> Outcome) -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    test(target::ledger(&database).await?)
+        .await
+        .context("on PostgreSQL")?;
+    let file = File::new().await?;
+    test(file.ledger().await?).await.context("on SQLite")
+}
 
 async fn job_on(ledger: &Ledger, table: &str) -> Result<JobId, Error> {
     let plan = target::smallest_plan(table);
@@ -52,10 +66,12 @@ async fn claimed(ledger: &Ledger, task: TaskId, worker: &str) -> anyhow::Result<
 
 /// As if fifteen seconds had gone by since the holder was last heard.
 async fn lapse(ledger: &Ledger, task: TaskId) -> Outcome {
-    engine::db::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
-        .bind(task.0)
-        .execute(ledger.pool())
-        .await?;
+    engine::db::query(
+        "UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1",
+    )
+    .bind(task.0)
+    .execute(ledger.pool())
+    .await?;
     Ok(())
 }
 

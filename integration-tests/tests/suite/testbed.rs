@@ -231,7 +231,9 @@ async fn traffic_knows_what_it_wrote_and_notices_a_lost_write() -> Outcome {
     let report = traffic.stop().await?;
     let conn = &mut conn;
     report.assert_no_errors()?;
-    report.assert_all_writes_found(&mut database.reader().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.reader().await?)
+        .await?;
     assert_eq!(
         report.acknowledged.len(),
         6,

@@ -5,196 +5,199 @@ use ledger::chunks::Progress;
 use ledger::tasks::{Claimed, Failure, FailureClass, Fence};
 use ledger::{Error, chunks, sweeps};
 use proto::{JobId, LeaseId};
-use testbed::database::Database;
-use testbed::postgres::Server;
-use testbed::target;
 
-use super::{Outcome, claimed, job_on, lapse, one_chunk, range};
+use super::{Outcome, claimed, job_on, lapse, on_each_engine, one_chunk, range};
 
 #[tokio::test]
 async fn of_two_that_claim_a_task_at_once_one_gets_it() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    let (_, _, task) = one_chunk(&ledger).await?;
-    let (ann, bob) = ("ann".into(), "bob".into());
-    let (a, b) = tokio::join!(ledger.claim(task, &ann), ledger.claim(task, &bob));
-    let ours = [a?, b?].iter().filter(|c| matches!(c, Claimed::Ours(_))).count();
-    assert_eq!(ours, 1);
-    Ok(())
+    on_each_engine(async |ledger| {
+        let (_, _, task) = one_chunk(&ledger).await?;
+        let (ann, bob) = ("ann".into(), "bob".into());
+        let (a, b) = tokio::join!(ledger.claim(task, &ann), ledger.claim(task, &bob));
+        let ours = [a?, b?].iter().filter(|c| matches!(c, Claimed::Ours(_))).count();
+        assert_eq!(ours, 1);
+        Ok(())
+    })
+    .await
 }
 
 /// Invariant 2, PITFALLS 19 and 24: a worker that was thought dead wakes up after somebody else took its chunk.
 #[tokio::test]
 async fn a_zombie_can_neither_advance_nor_finish_nor_renew() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    let (_, chunk, task) = one_chunk(&ledger).await?;
-    let zombie = claimed(&ledger, task, "zombie").await?;
-    assert!(
-        matches!(ledger.claim(task, &"heir".into()).await?, Claimed::Busy),
-        "a live lease was taken"
-    );
-    lapse(&ledger, task).await?;
-    assert_eq!(ledger.lapsed_lease(task).await?, Some(zombie.fence.lease));
-    let heir = claimed(&ledger, task, "heir").await?;
-    assert_eq!(
-        (heir.fence.attempt, heir.took_over),
-        (2, Some(zombie.fence.lease))
-    );
+    on_each_engine(async |ledger| {
+        let (_, chunk, task) = one_chunk(&ledger).await?;
+        let zombie = claimed(&ledger, task, "zombie").await?;
+        assert!(
+            matches!(ledger.claim(task, &"heir".into()).await?, Claimed::Busy),
+            "a live lease was taken"
+        );
+        lapse(&ledger, task).await?;
+        assert_eq!(ledger.lapsed_lease(task).await?, Some(zombie.fence.lease));
+        let heir = claimed(&ledger, task, "heir").await?;
+        assert_eq!(
+            (heir.fence.attempt, heir.took_over),
+            (2, Some(zombie.fence.lease))
+        );
 
-    let step = Progress {
-        cursor_block: 10,
-        rows_changed: 1,
-        ..Progress::default()
-    };
-    let mut conn = ledger.pool().acquire().await?;
-    let late = chunks::advance(&mut conn, chunk, zombie.fence, step).await;
-    assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
-    // A lost tail of commits can issue the same attempt number again: the lease id still differs (PITFALLS 24).
-    let forged = Fence {
-        attempt: heir.fence.attempt,
-        lease: LeaseId::random(),
-    };
-    let forged = chunks::advance(&mut conn, chunk, forged, step).await;
-    assert!(matches!(forged, Err(Error::LeaseLost { .. })), "{forged:?}");
-    assert!(!ledger.renew(task, zombie.fence).await?);
-    assert!(!ledger.finish_chunk(&zombie, None).await?);
+        let step = Progress {
+            cursor_block: 10,
+            rows_changed: 1,
+            ..Progress::default()
+        };
+        let mut conn = ledger.pool().acquire().await?;
+        let late = chunks::advance(&mut conn, chunk, zombie.fence, step).await;
+        assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
+        // A lost tail of commits can issue the same attempt number again: the lease id still differs (PITFALLS 24).
+        let forged = Fence {
+            attempt: heir.fence.attempt,
+            lease: LeaseId::random(),
+        };
+        let forged = chunks::advance(&mut conn, chunk, forged, step).await;
+        assert!(matches!(forged, Err(Error::LeaseLost { .. })), "{forged:?}");
+        assert!(!ledger.renew(task, zombie.fence).await?);
+        assert!(!ledger.finish_chunk(&zombie, None).await?);
 
-    chunks::advance(&mut conn, chunk, heir.fence, step).await?;
-    drop(conn);
-    assert!(ledger.finish_chunk(&heir, None).await?);
-    Ok(())
+        chunks::advance(&mut conn, chunk, heir.fence, step).await?;
+        drop(conn);
+        assert!(ledger.finish_chunk(&heir, None).await?);
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn a_chunk_is_not_done_before_its_cursor_stands_at_its_end() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    let (_, chunk, task) = one_chunk(&ledger).await?;
-    let claim = claimed(&ledger, task, "ann").await?;
-    let mut conn = ledger.pool().acquire().await?;
-    chunks::advance(
-        &mut conn,
-        chunk,
-        claim.fence,
-        Progress {
-            cursor_block: 9,
-            ..Progress::default()
-        },
-    )
-    .await?;
-    assert!(
-        !ledger.finish_chunk(&claim, None).await?,
-        "finished with a block to go"
-    );
-    chunks::advance(
-        &mut conn,
-        chunk,
-        claim.fence,
-        Progress {
-            cursor_block: 10,
-            ..Progress::default()
-        },
-    )
-    .await?;
-    assert!(ledger.finish_chunk(&claim, None).await?);
-    Ok(())
+    on_each_engine(async |ledger| {
+        let (_, chunk, task) = one_chunk(&ledger).await?;
+        let claim = claimed(&ledger, task, "ann").await?;
+        let mut conn = ledger.pool().acquire().await?;
+        chunks::advance(
+            &mut conn,
+            chunk,
+            claim.fence,
+            Progress {
+                cursor_block: 9,
+                ..Progress::default()
+            },
+        )
+        .await?;
+        assert!(
+            !ledger.finish_chunk(&claim, None).await?,
+            "finished with a block to go"
+        );
+        chunks::advance(
+            &mut conn,
+            chunk,
+            claim.fence,
+            Progress {
+                cursor_block: 10,
+                ..Progress::default()
+            },
+        )
+        .await?;
+        assert!(ledger.finish_chunk(&claim, None).await?);
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn a_failed_chunk_says_why_and_resume_opens_it_where_it_stood() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    let (job, chunk, task) = one_chunk(&ledger).await?;
-    let claim = claimed(&ledger, task, "ann").await?;
-    let mut conn = ledger.pool().acquire().await?;
-    chunks::advance(
-        &mut conn,
-        chunk,
-        claim.fence,
-        Progress {
-            cursor_block: 4,
-            ..Progress::default()
-        },
-    )
-    .await?;
-    let failure = Failure {
-        class: FailureClass::Data,
-        sqlstate: Some("22012".to_owned()),
-        message: "division".to_owned(),
-    };
-    assert!(ledger.finish_chunk(&claim, Some(&failure)).await?);
-    let facts = ledger.sweep_facts(job, 0, 1).await?;
-    assert_eq!(
-        (facts.failed[0].cursor_block, &facts.failed[0].failure),
-        (4, &failure)
-    );
-    ledger::tasks::requeue_failed(&mut conn, job).await?;
-    let again = claimed(&ledger, task, "bob").await?;
-    assert_eq!(again.fence.attempt, 2);
-    assert_eq!(ledger.chunk(chunk).await?.cursor_block, 4);
-    Ok(())
+    on_each_engine(async |ledger| {
+        let (job, chunk, task) = one_chunk(&ledger).await?;
+        let claim = claimed(&ledger, task, "ann").await?;
+        let mut conn = ledger.pool().acquire().await?;
+        chunks::advance(
+            &mut conn,
+            chunk,
+            claim.fence,
+            Progress {
+                cursor_block: 4,
+                ..Progress::default()
+            },
+        )
+        .await?;
+        let failure = Failure {
+            class: FailureClass::Data,
+            sqlstate: Some("22012".to_owned()),
+            message: "division".to_owned(),
+        };
+        assert!(ledger.finish_chunk(&claim, Some(&failure)).await?);
+        let facts = ledger.sweep_facts(job, 0, 1).await?;
+        assert_eq!(
+            (facts.failed[0].cursor_block, &facts.failed[0].failure),
+            (4, &failure)
+        );
+        ledger::tasks::requeue_failed(&mut conn, job).await?;
+        let again = claimed(&ledger, task, "bob").await?;
+        assert_eq!(again.fence.attempt, 2);
+        assert_eq!(ledger.chunk(chunk).await?.cursor_block, 4);
+        Ok(())
+    })
+    .await
 }
 
 /// Invariant 1: what is not tiled is named.
 #[tokio::test]
 async fn gaps_overlaps_and_missing_ends_of_a_sweep_are_found() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    for (ranges, faults) in [
-        (vec![(0, 4), (4, 10)], 0),
-        (vec![(0, 4), (5, 10)], 1),
-        (vec![(0, 5), (4, 10)], 1),
-        (vec![(0, 4), (4, 9)], 1),
-        (vec![(1, 10)], 1),
-        (vec![], 1),
-    ] {
-        let table = format!("t{}", JobId::new());
-        let job = job_on(&ledger, &table).await?;
-        let leaf = sweeps::SweepLeaf {
-            seq: 0,
-            oid: 1,
-            name: engine::catalog::TableName {
-                schema: "public".to_owned(),
-                name: "t".to_owned(),
-            },
-            blocks: 10,
-            fingerprint: "print".to_owned(),
-        };
-        let mut conn = ledger.pool().acquire().await?;
-        sweeps::create(&mut conn, job, 0, 1, &[leaf]).await?;
-        for (seq, (from, to)) in ranges.iter().enumerate() {
-            chunks::create(&mut conn, job, &range(job, seq as u64, *from, *to)).await?;
+    on_each_engine(async |ledger| {
+        for (ranges, faults) in [
+            (vec![(0, 4), (4, 10)], 0),
+            (vec![(0, 4), (5, 10)], 1),
+            (vec![(0, 5), (4, 10)], 1),
+            (vec![(0, 4), (4, 9)], 1),
+            (vec![(1, 10)], 1),
+            (vec![], 1),
+        ] {
+            let table = format!("t{}", JobId::new());
+            let job = job_on(&ledger, &table).await?;
+            let leaf = sweeps::SweepLeaf {
+                seq: 0,
+                oid: 1,
+                name: engine::catalog::TableName {
+                    schema: "public".to_owned(),
+                    name: "t".to_owned(),
+                },
+                blocks: 10,
+                fingerprint: "print".to_owned(),
+            };
+            let mut conn = ledger.pool().acquire().await?;
+            sweeps::create(&mut conn, job, 0, 1, &[leaf]).await?;
+            for (seq, (from, to)) in ranges.iter().enumerate() {
+                chunks::create(&mut conn, job, &range(job, seq as u64, *from, *to)).await?;
+            }
+            drop(conn);
+            let found = ledger.tiling_faults(job, 0, 1).await?;
+            assert_eq!(found.len(), faults, "{ranges:?}: {found:?}");
         }
-        drop(conn);
-        let found = ledger.tiling_faults(job, 0, 1).await?;
-        assert_eq!(found.len(), faults, "{ranges:?}: {found:?}");
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// Invariant 5.
 #[tokio::test]
 async fn the_first_verdict_of_a_round_stands() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    let ledger = target::ledger(&database).await?;
-    let job = job_on(&ledger, "t").await?;
-    let verdict = |outcome| Verdict {
-        outcome,
-        rows_checked: 3,
-        rows_mismatched: 1,
-        why: "one".to_owned(),
-    };
-    ledger
-        .issue_verdict(job, 0, 1, &verdict(Conclusion::Hold))
-        .await?;
-    ledger
-        .issue_verdict(job, 0, 1, &verdict(Conclusion::Proceed))
-        .await?;
-    assert_eq!(
-        ledger.verdict(job, 0, 1).await?.map(|v| v.outcome),
-        Some(Conclusion::Hold)
-    );
-    assert_eq!(ledger.verdict(job, 0, 2).await?, None);
-    Ok(())
+    on_each_engine(async |ledger| {
+        let job = job_on(&ledger, "t").await?;
+        let verdict = |outcome| Verdict {
+            outcome,
+            rows_checked: 3,
+            rows_mismatched: 1,
+            why: "one".to_owned(),
+        };
+        ledger
+            .issue_verdict(job, 0, 1, &verdict(Conclusion::Hold))
+            .await?;
+        ledger
+            .issue_verdict(job, 0, 1, &verdict(Conclusion::Proceed))
+            .await?;
+        assert_eq!(
+            ledger.verdict(job, 0, 1).await?.map(|v| v.outcome),
+            Some(Conclusion::Hold)
+        );
+        assert_eq!(ledger.verdict(job, 0, 2).await?, None);
+        Ok(())
+    })
+    .await
 }

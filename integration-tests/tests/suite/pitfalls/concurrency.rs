@@ -85,10 +85,12 @@ async fn a_zombie_in_the_middle_of_a_batch_does_not_block_its_heir() -> Outcome 
         format!("/* {mark} */ BEGIN; UPDATE track SET note = 'stolen', seconds = 1 WHERE id < 200"),
     )
     .await?;
-    engine::db::query("UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1")
-        .bind(task.0)
-        .execute(ledger.pool())
-        .await?;
+    engine::db::query(
+        "UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1",
+    )
+    .bind(task.0)
+    .execute(ledger.pool())
+    .await?;
     let heirs = Embedded::start(&database).await?;
     heirs.verified(job).await?;
     assert!(batch.ping().await.is_err(), "the zombie's backend is still there");

@@ -108,7 +108,9 @@ async fn a_rollback_loses_no_write_to_the_new_side() -> Outcome {
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
     embedded.roll_back(job, false).await?;
-    report.assert_all_writes_found(&mut database.reader().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.reader().await?)
+        .await?;
     let lost = "SELECT count(*) FROM track WHERE seconds IS DISTINCT FROM milliseconds / 1000 OR (id >= 1000000000 AND milliseconds <> seconds * 1000)";
     assert_eq!(ask::<i64>(&database, lost).await?, 0);
     assert_eq!(

@@ -27,13 +27,15 @@ async fn a_whole_life_under_two_releases_loses_no_write_and_ends_with_the_new_sh
     let old = old.stop().await?;
     old.assert_no_errors()?;
     let mut conn = database.superuser().await?;
-    old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
+    old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both)
+        .await?;
     applied(&embedded, job, Command::Approve { gate: None }).await?;
     embedded.until(job, &[JobState::Done]).await?;
     let new = new.stop().await?;
     new.assert_no_errors()?;
     assert!(new.on_new > 0, "the new release never used the new side");
-    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::New).await?;
+    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::New)
+        .await?;
     assert_eq!(ask::<String>(&database, COLUMNS).await?, "id note seconds");
     let left = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'track'::regclass";
     assert_eq!(ask::<i64>(&database, left).await?, 0);
@@ -69,12 +71,16 @@ async fn a_process_that_knows_only_the_old_shape_works_in_every_state_before_the
         tokio::time::sleep(Duration::from_millis(500)).await;
         let old = old.stop().await?;
         old.assert_no_errors()?;
-        old.assert_all_writes_found_in(&mut database.reader().await?, if n == 0 { Shape::Old } else { Shape::Both })
-            .await?;
+        old.assert_all_writes_found_in(
+            &mut database.reader().await?,
+            if n == 0 { Shape::Old } else { Shape::Both },
+        )
+        .await?;
     }
     let new = new.stop().await?;
     new.assert_no_errors()?;
-    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
+    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both)
+        .await?;
     embedded.stop().await
 }
 

@@ -184,7 +184,9 @@ pub(crate) async fn there_and_back(database: &Database<'_>, trip: Trip<'_>) -> O
     embedded.roll_back(job, true).await?;
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
-    report.assert_all_writes_found(&mut database.reader().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.reader().await?)
+        .await?;
     assert_eq!(
         database.schema_dump().await?,
         before,

@@ -39,7 +39,9 @@ async fn a_job_goes_on_where_it_stood_after_all_roles_were_stopped_and_started()
     second.verified(job).await?;
     let report = traffic.stop().await?;
     report.assert_no_errors()?;
-    report.assert_all_writes_found(&mut database.reader().await?).await?;
+    report
+        .assert_all_writes_found(&mut database.reader().await?)
+        .await?;
     oracle::chunks_tile(&mut conn, job).await?;
     assert_eq!(oracle::mismatched(&mut conn, "track", WRONG).await?, 0);
     assert_eq!(

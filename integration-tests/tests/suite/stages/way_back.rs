@@ -25,7 +25,8 @@ async fn back_from(state: JobState) -> Outcome {
         if let Some(old) = old.take() {
             let old = old.stop().await?;
             old.assert_no_errors()?;
-            old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both).await?;
+            old.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both)
+                .await?;
         }
     }
     walk(&embedded, job, state).await?;
