@@ -197,8 +197,7 @@ fn one_step(page: &mut Page, step: &Step) {
         page.sql(7, cleanup);
     }
     for refused in &step.refuse_if {
-        page.paragraph(5, "refused if this is true:");
-        page.sql(7, &refused.query);
+        page.paragraph(5, &format!("asked first, and if so refused: {}", refused.message));
     }
     let check = if step.done.is_some() {
         "checked in the catalog"

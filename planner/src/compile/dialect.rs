@@ -66,6 +66,6 @@ pub(super) fn one_expression(engine: EngineKind, text: &str) -> Result<(), Strin
 pub(super) fn spelled(engine: EngineKind, text: &str) -> Result<String, String> {
     match engine {
         EngineKind::Postgresql => types::spelled(text).map_err(|error| error.to_string()),
-        EngineKind::Sqlite => sqlite::expression::canonical_type(text).map_err(|fault| fault.to_string()),
+        EngineKind::Sqlite => super::sqlite::words::type_name(text),
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn write(page: &mut Page, plan: &Plan) {
             let fills = plan.fills.iter();
             let lock = match plan.engine {
                 EngineKind::Postgresql => "row locks, a batch at a time",
-                EngineKind::Sqlite => "write lock, a batch at a time",
+                EngineKind::Sqlite => "write lock, by batch",
             };
             lines.extend(fills.map(|fill| {
                 let what = format!("fill {}.{} in short batches", fill.table.schema, fill.table.name);
@@ -59,7 +59,8 @@ impl Line {
             .unwrap_or_else(|| "no lock known".to_owned());
         for (holds, words) in [
             (step.risk.rewrites, ", rewrites"),
-            (step.risk.scans, ", reads every row"),
+            // What is rewritten is read.
+            (step.risk.scans && !step.risk.rewrites, ", reads every row"),
         ] {
             if holds {
                 lock.push_str(words);

@@ -98,6 +98,12 @@ fn rebuilt(draft: &mut Draft<'_>, at: usize) {
         columns(shape)
     );
     draft.reasons.push(message);
+    let columns = columns(shape);
+    let message = format!(
+        "Until the drop, NOT NULL of {columns} is judged by a trigger, after the mirror had its chance to fill it. A NULL is refused in the same \
+         words, but INSERT OR IGNORE with one fails as well, where it left the row out before, and the extended error code is that of a trigger."
+    );
+    draft.notice("SL-NOT-NULL-BY-TRIGGER", message);
 }
 
 /// The loosened columns, for people.

@@ -43,8 +43,8 @@ pub(in crate::compile) fn statements(
     }
     statements.push(format!("DROP TABLE {}", table.quoted));
     statements.push(format!("ALTER TABLE {quoted_copy} RENAME TO {}", table.quoted));
-    statements.extend(form.indexes.iter().cloned());
-    statements.extend(form.triggers.iter().cloned());
+    let objects = form.indexes.iter().chain(&form.triggers);
+    statements.extend(objects.map(|object| object.text.clone()));
     Ok(statements)
 }
 

@@ -154,7 +154,7 @@ fn hides_the_row(draft: &mut Draft<'_>, index: usize) {
 
 /// Why `down` cannot write a column of SQLite; None if it can.
 pub(in crate::compile) fn cannot_be_restored(table: &Table, column: &Column) -> Option<&'static str> {
-    if table.primary_key().iter().any(|name| *name == column.name) {
+    if table.primary_key().contains(&column.name) {
         Some("is part of the primary key, which names rows while the job runs")
     } else if has_default(column) {
         Some(

@@ -5,17 +5,17 @@
 //! left at the end when a constraint, an index or a trigger goes over to a new name. Where none of that is the case, the columns are
 //! plain and DROP COLUMN takes the old one away.
 
+mod last;
+
 use engine::catalog::{Column, Index, Table};
 use engine::sqlite::definition::{self, Definition};
 use engine::sqlite::ident::quote;
 
 use super::refuse;
-use super::text::{self, Unsafe, renamed_index, renamed_trigger, trigger_names};
-use crate::compile::dialect::is_same;
-use crate::compile::draft::{Added, Draft, TableDraft};
-use crate::kinds::Change;
+use super::text::{self, Unsafe};
+use crate::compile::draft::{Draft, TableDraft};
 use crate::spec::Code;
-use engine::catalog::EngineKind::Sqlite;
+use last::Last;
 
 /// What the table's text says of the table as a whole.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,15 +23,19 @@ pub(in crate::compile) struct Options {
     pub(super) strict: bool,
     pub(super) without_rowid: bool,
     pub(super) autoincrement: bool,
+    /// Some key is in falling order.
+    falls: bool,
 }
 
 /// Reads them.
 pub(super) fn options(definition: &str) -> Result<Options, Unsafe> {
     let text = Definition::parse(definition)?;
+    let has = |word: &str| text.tokens.iter().any(|token| token.is_word(word));
     Ok(Options {
         strict: text.strict,
         without_rowid: text.without_rowid,
-        autoincrement: text.tokens.iter().any(|token| token.is_word("AUTOINCREMENT")),
+        autoincrement: has("AUTOINCREMENT"),
+        falls: has("DESC"),
     })
 }
 
@@ -44,8 +48,27 @@ pub(in crate::compile) struct Form {
     pub(super) columns: Vec<String>,
     /// The row's number is none of them, and is copied too.
     pub(super) copies_row: bool,
-    pub(super) indexes: Vec<String>,
-    pub(super) triggers: Vec<String>,
+    /// Made anew after the copy.
+    pub(super) indexes: Vec<Object>,
+    /// The same, after the indexes.
+    pub(super) triggers: Vec<Object>,
+}
+
+/// An index or a trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::compile) struct Object {
+    pub(super) name: String,
+    /// The statement that makes it.
+    pub(super) text: String,
+}
+
+impl Object {
+    fn new(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        }
+    }
 }
 
 /// The forms of a table that is mirrored.
@@ -155,12 +178,18 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
             .filter(|c| !c.generated)
             .map(|c| c.name.clone())
             .collect(),
-        copies_row: !options.without_rowid && !has_row_key(table, text),
-        indexes: created(table).map(|i| i.definition.clone()).collect(),
-        triggers: table.triggers.iter().map(|t| t.definition.clone()).collect(),
+        copies_row: !options.without_rowid && (options.falls || !has_row_key(table)),
+        indexes: created(table)
+            .map(|i| Object::new(&i.name, &i.definition))
+            .collect(),
+        triggers: table
+            .triggers
+            .iter()
+            .map(|t| Object::new(&t.name, &t.definition))
+            .collect(),
     };
     let last = if draft.tables[at].is_contractible() {
-        Some(last(draft, at, &original)?)
+        Some(Last::of(draft, at, &original)?)
     } else {
         None
     };
@@ -183,141 +212,19 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
     })
 }
 
-/// `INTEGER PRIMARY KEY` is the row's number, but for `DESC`, where by an old mistake it is not. Copied with its key the number is the
-/// same, so a doubt costs nothing.
-fn has_row_key(table: &Table, text: &str) -> bool {
+/// `INTEGER PRIMARY KEY` is the row's number, but for `DESC`, where by an old mistake of SQLite's it is not. Copied beside its key the
+/// number is the same, so a doubt costs nothing.
+fn has_row_key(table: &Table) -> bool {
     let [only] = table.primary_key() else {
         return false;
     };
     let is_integer = |column: &Column| column.type_name.eq_ignore_ascii_case("integer");
-    table.column(only).is_some_and(is_integer) && !text.to_ascii_uppercase().contains("DESC")
+    table.column(only).is_some_and(is_integer)
 }
 
 /// The indexes that have a text; the others stand behind constraints.
 fn created(table: &Table) -> impl Iterator<Item = &Index> {
     table.indexes.iter().filter(|i| i.constraint.is_none())
-}
-
-/// What the contract leaves, and whether only a copy leads there.
-struct Last {
-    form: Form,
-    must: bool,
-    dropped_indexes: Vec<String>,
-}
-
-fn last(draft: &Draft<'_>, at: usize, original: &Form) -> Result<Last, String> {
-    let table = draft.tables[at].table;
-    let mut last = Last {
-        form: original.clone(),
-        must: false,
-        dropped_indexes: Vec::new(),
-    };
-    let changes = draft.spec.changes.iter().zip(&draft.table_of);
-    let of_table = || {
-        changes
-            .clone()
-            .filter(|(_, of)| **of == Some(at))
-            .map(|(declared, _)| &declared.change)
-    };
-    for change in of_table() {
-        if let Change::RenameColumn(change) = change {
-            last.rename(table, &change.from, &change.to)?;
-        }
-    }
-    for added in &draft.expand {
-        match added {
-            Added::Column {
-                table: of,
-                column,
-                statements,
-                ..
-            } if *of == at && !last.form.columns.contains(column) => {
-                last.add(&draft.tables[at].quoted, &table.name.name, column, statements)?;
-            }
-            Added::Column { .. } | Added::Raw(_) => {}
-        }
-    }
-    // Last, because a table has at least one column.
-    for change in of_table() {
-        if let Change::AddColumn(change) = change
-            && let Some(old) = &change.replaces
-        {
-            last.replace(table, old)?;
-        }
-    }
-    Ok(last)
-}
-
-impl Last {
-    fn rename(&mut self, table: &Table, from: &str, to: &str) -> Result<(), String> {
-        let name = &table.name.name;
-        self.must |= is_constrained(table, from);
-        let renamed = definition::with_column_renamed(&self.form.definition, from, to);
-        self.form.definition = renamed.map_err(Unsafe::from).map_err(about("table", name))?;
-        for column in self.form.columns.iter_mut().filter(|c| is_same(Sqlite, c, from)) {
-            to.clone_into(column);
-        }
-        for (index, text) in created(table).zip(&mut self.form.indexes) {
-            let renamed = renamed_index(text, from, to).map_err(about("index", &index.name))?;
-            self.must |= renamed != *text;
-            *text = renamed;
-        }
-        for (trigger, text) in table.triggers.iter().zip(&mut self.form.triggers) {
-            let renamed = renamed_trigger(text, from, to).map_err(about("trigger", &trigger.name))?;
-            self.must |= renamed != *text;
-            *text = renamed;
-        }
-        Ok(())
-    }
-
-    fn replace(&mut self, table: &Table, old: &str) -> Result<(), String> {
-        let name = &table.name.name;
-        self.must |= is_constrained(table, old);
-        self.form.definition =
-            text::without_column(&self.form.definition, old).map_err(about("table", name))?;
-        self.form.columns.retain(|c| !is_same(Sqlite, c, old));
-        for trigger in table
-            .triggers
-            .iter()
-            .filter(|t| trigger_names(&t.definition, old))
-        {
-            return Err(format!("trigger `{}` names `{old}`, which goes", trigger.name));
-        }
-        for index in created(table).filter(|i| i.columns.iter().any(|c| is_same(Sqlite, c, old))) {
-            if index.columns.len() > 1 && (index.unique || index.expression_or_partial) {
-                return Err(format!(
-                    "index `{}` names `{old}`, which goes, together with other columns",
-                    index.name
-                ));
-            }
-            self.dropped_indexes.push(index.name.clone());
-            self.form.indexes.retain(|text| *text != index.definition);
-        }
-        Ok(())
-    }
-
-    /// What ADD COLUMN says, in the text.
-    fn add(&mut self, quoted: &str, name: &str, column: &str, statements: &[String]) -> Result<(), String> {
-        let prefix = format!("ALTER TABLE {quoted} ADD COLUMN ");
-        let added = statements
-            .first()
-            .and_then(|statement| statement.strip_prefix(&prefix))
-            .ok_or_else(|| format!("column `{column}` is added in a form that this build does not know"))?;
-        let longer = definition::with_column(&self.form.definition, added);
-        self.form.definition = longer.map_err(Unsafe::from).map_err(about("table", name))?;
-        self.form.columns.push(column.to_owned());
-        Ok(())
-    }
-}
-
-/// DROP COLUMN refuses a column with a constraint, and a rename would lose it.
-fn is_constrained(table: &Table, column: &str) -> bool {
-    let named = |columns: &[String]| columns.iter().any(|c| is_same(Sqlite, c, column));
-    table.constraints.iter().any(|c| named(&c.columns))
-        || table
-            .indexes
-            .iter()
-            .any(|i| i.constraint.is_some() && named(&i.columns))
 }
 
 /// A view that names the table would follow it through the copy, or break.

@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_column_goes_with_what_names_it_alone() {
         let check = |text: &str, column: &str, expected: &str| {
-            assert_eq!(without_column(text, column).unwrap(), expected)
+            assert_eq!(without_column(text, column).unwrap(), expected);
         };
         check(
             "CREATE TABLE t(a, b, c, UNIQUE (b), CHECK (c > 0), CHECK (b > 0))",

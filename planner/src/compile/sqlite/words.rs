@@ -2,6 +2,7 @@
 //!
 //! Where a word ends, [`engine::sqlite::tokens`] knows; SQLite itself judges the rest, when it is asked.
 
+use engine::sqlite::expression::{canonical_type, is_strict_type};
 use engine::sqlite::tokens::{Token, TokenKind, tokens};
 
 /// What could be names in an author's SQL, as they are written; nothing of a text that is no SQL, which is refused elsewhere.
@@ -22,6 +23,17 @@ pub(in crate::compile) fn parts(text: &str) -> Option<(Option<String>, String)> 
     }
 }
 
+/// A type as SQLite will spell it once a column has it: as it is written, but for the names that it keeps as a number. Why it is none
+/// otherwise.
+pub(in crate::compile) fn type_name(text: &str) -> Result<String, String> {
+    let name = canonical_type(text).map_err(|fault| fault.to_string())?;
+    Ok(if is_strict_type(&name) {
+        name.to_ascii_uppercase()
+    } else {
+        name
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +48,11 @@ mod tests {
         check("main.[Odd Name]", Some((Some("main"), "Odd Name")));
         check("a.b.c", None);
         check("'a'", None);
+    }
+    #[test]
+    fn a_type_is_spelled_as_the_file_will_spell_it() {
+        assert_eq!(type_name("integer").as_deref(), Ok("INTEGER"));
+        assert_eq!(type_name("varchar ( 20 )").as_deref(), Ok("varchar(20)"));
+        assert!(type_name("INTEGER DEFAULT 0").is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! Plans for SQLite: what is in them, what is refused, and every step of them on a real file.
 
+mod drop;
 mod file;
+mod guard;
+mod live;
 mod order;
 mod refusals;
 mod run;
@@ -8,12 +11,12 @@ mod run;
 use super::*;
 
 /// The tables of a file of that schema.
-async fn catalog_of(schema: &str) -> Catalog {
+pub(super) async fn catalog_of(schema: &str) -> Catalog {
     file::File::with(schema).await.catalog().await
 }
 
 /// The tables of the application that the tests change.
-const CHINOOK: &str = include_str!("sqlite/chinook.sql");
+pub(super) const CHINOOK: &str = include_str!("sqlite/chinook.sql");
 
 fn rename_of(table: &str, from: &str, to: &str) -> String {
     rename(from, to).replace("\"customer\"", &format!("{table:?}"))

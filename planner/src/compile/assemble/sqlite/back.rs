@@ -65,10 +65,7 @@ fn guard(table: &TableDraft<'_>, shape: &Shape, steps: &mut Steps) -> Result<(),
         phase: Phase::Rollback,
         table: Some(&table.table.name),
         what: Generated::Sqlite(Sqlite::Triggers),
-        title: format!(
-            "refuse NULLs in {} by triggers, until its own NOT NULL is back",
-            of(table, shape)
-        ),
+        title: format!("refuse NULLs in {} by triggers", of(table, shape)),
         statements: vec![
             trigger(on_insert, "INSERT", &inserted)?,
             trigger(on_update, &format!("UPDATE OF {}", columns.join(", ")), &updated)?,
@@ -148,7 +145,7 @@ fn restore(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resu
         phase: Phase::Discard,
         table: Some(name),
         what: Generated::Sqlite(Sqlite::Rebuild),
-        title: format!("rebuild {} as it was, without {}", table.shown, new.join(", ")),
+        title: format!("rebuild {} as it was", table.shown),
         statements: rebuild::statements(table, form, shape.options, &shape.copy)?,
         done: Some(done::all(&questions)),
     });

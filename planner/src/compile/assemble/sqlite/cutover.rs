@@ -29,10 +29,8 @@ pub(super) fn steps(
     for (table, mirror) in &tables {
         hide(draft, table, mirror, steps);
     }
-    for (at, (table, mirror)) in draft.tables.iter().zip(mirrors).enumerate() {
-        if let Some(mirror) = mirror {
-            drop_old(draft, (at, table), mirror, steps)?;
-        }
+    for (table, mirror) in &tables {
+        drop_old(draft, table, mirror, steps)?;
     }
     for (table, mirror) in &tables {
         unhide(table, mirror, steps);
@@ -107,7 +105,7 @@ fn unknown(draft: &Draft<'_>, table: &TableDraft<'_>) -> Vec<RefuseIf> {
 /// The mirror goes first, because its triggers name what is dropped. There is no way back from here.
 fn drop_old(
     draft: &Draft<'_>,
-    (at, table): (usize, &TableDraft<'_>),
+    table: &TableDraft<'_>,
     mirror: &MirrorSql,
     steps: &mut Steps,
 ) -> Result<(), IdentError> {
@@ -120,14 +118,11 @@ fn drop_old(
     }
     let (what, title) = if let Some(form) = &shape.last {
         statements.extend(rebuild::statements(table, form, shape.options, &shape.copy)?);
-        let new: Vec<&str> = added_to(draft, at).map(|(column, _)| column).collect();
-        let title = format!(
-            "rebuild {} without {}, {} in its place",
-            table.shown,
-            columns(table),
-            new.join(", ")
-        );
-        (Sqlite::Rebuild, title)
+        let old: Vec<&str> = table.replaced.iter().map(|r| r.column.as_str()).collect();
+        (
+            Sqlite::Rebuild,
+            format!("drop {} by a rebuild of {}", old.join(", "), table.shown),
+        )
     } else {
         for index in &shape.dropped_indexes {
             statements.push(format!("DROP INDEX IF EXISTS {}", quote_any(index)));

@@ -110,10 +110,10 @@ fn loosen(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resul
         table: Some(name),
         what: Generated::Sqlite(Sqlite::Rebuild),
         title: format!(
-            "rebuild {} so that {} may be NULL, and add {}",
+            "rebuild {} with {}; {} may be NULL meanwhile",
             table.shown,
-            shape.loosened.join(", "),
-            new.join(", ")
+            new.join(", "),
+            shape.loosened.join(", ")
         ),
         statements,
         done: Some(done::all(&questions)),

@@ -2,7 +2,7 @@
 
 use engine::catalog::{Catalog, TableName};
 use ledger::plan::{Phase, Plan, Step, StepMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection as _, Row as _};
 
 const LEDGER: &str = include_str!("../../../../../ledger/migrations/sqlite/0001_foundation.sql");
@@ -16,8 +16,9 @@ impl File {
     pub(super) async fn with(schema: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new()
-            .filename(folder.path().join("app.db"))
+            .filename(folder.path().join("chinook.db"))
             .create_if_missing(true)
+            .synchronous(SqliteSynchronous::Off)
             .foreign_keys(true);
         let mut file = Self {
             conn: SqliteConnection::connect_with(&options).await.unwrap(),
@@ -56,13 +57,10 @@ impl File {
         Ok(done.rows_affected())
     }
 
-    #[track_caller]
-    pub(super) fn run(&mut self, sql: &str) -> impl Future<Output = u64> {
-        async move {
-            self.try_run(sql)
-                .await
-                .unwrap_or_else(|error| panic!("{error}: {sql}"))
-        }
+    pub(super) async fn run(&mut self, sql: &str) -> u64 {
+        self.try_run(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
     }
 
     /// The first column of every row, as text.
@@ -71,12 +69,8 @@ impl File {
         reason = "a test asks the questions of a plan as they are"
     )]
     pub(super) async fn rows(&mut self, sql: &str) -> Vec<String> {
-        let text = format!("SELECT CAST(x AS TEXT) FROM (SELECT * FROM ({sql})) AS t(x)");
-        let text = if text.contains("AS t(x)") {
-            format!("WITH t(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM t")
-        } else {
-            text
-        };
+        let text =
+            format!("WITH answer_(x) AS ({sql}) SELECT coalesce(CAST(x AS TEXT), 'NULL') FROM answer_");
         let rows: Vec<SqliteRow> = sqlx::raw_sql(sqlx::AssertSqlSafe(text))
             .fetch_all(&mut self.conn)
             .await
@@ -95,7 +89,7 @@ impl File {
         let all = self
             .rows(
                 "SELECT type || ' ' || name || ' on ' || tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema \
-                 WHERE substr(tbl_name, 1, 7) <> 'sluice_' ORDER BY 1",
+                 WHERE substr(tbl_name, 1, 7) NOT IN ('sluice_', 'sqlite_') ORDER BY 1",
             )
             .await;
         all.iter()

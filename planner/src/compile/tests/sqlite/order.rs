@@ -19,7 +19,7 @@ async fn a_column_that_may_not_be_null_is_loosened_first_and_judged_again_at_the
     assert_eq!(
         titles(&plan, Phase::Expand),
         [
-            "rebuild Track so that Milliseconds may be NULL, and add Seconds",
+            "rebuild Track with Seconds; Milliseconds may be NULL meanwhile",
             "mirror every write of Track to Seconds"
         ]
     );
@@ -27,19 +27,16 @@ async fn a_column_that_may_not_be_null_is_loosened_first_and_judged_again_at_the
     assert_eq!(titles(&plan, Phase::Hide), ["soft drop: hide Track.Milliseconds"]);
     assert_eq!(
         titles(&plan, Phase::Drop),
-        ["rebuild Track without Track.Milliseconds, Seconds in its place"]
+        ["drop Milliseconds by a rebuild of Track"]
     );
     assert_eq!(
         titles(&plan, Phase::Rollback),
         [
-            "refuse NULLs in Track.Milliseconds by triggers, until its own NOT NULL is back",
+            "refuse NULLs in Track.Milliseconds by triggers",
             "stop mirroring Track"
         ]
     );
-    assert_eq!(
-        titles(&plan, Phase::Discard),
-        ["rebuild Track as it was, without Seconds"]
-    );
+    assert_eq!(titles(&plan, Phase::Discard), ["rebuild Track as it was"]);
     let gate = plan.gate_before(Phase::Expand).unwrap();
     assert!(
         gate.reasons
@@ -60,7 +57,7 @@ async fn a_copy_runs_in_a_mode_and_at_a_risk_of_its_own() {
     let plan = plan(&both, &catalog);
     for step in &plan.steps {
         let copies = step.mode == StepMode::Rebuild;
-        assert_eq!(copies, step.title.starts_with("rebuild"), "{}", step.title);
+        assert_eq!(copies, step.title.contains("rebuild"), "{}", step.title);
         assert_eq!(step.risk.lock.as_deref(), Some("write lock"), "{}", step.title);
         let drops = step.statements.iter().any(|s| s.contains("DROP COLUMN"));
         assert_eq!(
@@ -103,7 +100,7 @@ async fn whatever_is_taken_back_names_the_step_that_made_it() {
         .iter()
         .filter_map(|step| Some((step.title.as_str(), title(step.undoes?))))
         .collect();
-    let rebuild = "rebuild Track so that Milliseconds may be NULL, and add Seconds, Rating";
+    let rebuild = "rebuild Track with Seconds, Rating; Milliseconds may be NULL meanwhile";
     assert_eq!(
         undone,
         [
@@ -112,13 +109,10 @@ async fn whatever_is_taken_back_names_the_step_that_made_it() {
                 "soft drop: hide Track.Milliseconds"
             ),
             ("bring back Customer.Fax", "soft drop: hide Customer.Fax"),
-            (
-                "refuse NULLs in Track.Milliseconds by triggers, until its own NOT NULL is back",
-                rebuild
-            ),
+            ("refuse NULLs in Track.Milliseconds by triggers", rebuild),
             ("drop column Customer.FaxNumber", "add column Customer.FaxNumber"),
             ("undo: run raw SQL of change 3", "run raw SQL of change 3"),
-            ("rebuild Track as it was, without Seconds, Rating", rebuild),
+            ("rebuild Track as it was", rebuild),
         ]
     );
 }
@@ -137,6 +131,7 @@ async fn a_reader_is_told_what_the_second_write_shows_and_which_triggers_it_fire
             "SL-PREPARED-STAR",
             "SL-SECOND-UPDATE",
             "SL-USER-TRIGGER",
+            "SL-NOT-NULL-BY-TRIGGER",
             "SL-ONE-WRITER"
         ]
     );
@@ -202,7 +197,7 @@ async fn a_plan_is_the_same_whatever_is_in_the_table() {
     let catalog = catalog_of(CHINOOK).await;
     let before = plan(&add(BOTH_WAYS), &catalog);
     let filled = format!(
-        "{CHINOOK}; INSERT INTO Artist VALUES (9, 'x'); INSERT INTO Track VALUES (1, 'a', NULL, 'b', 5, 6, 7); ANALYZE;"
+        "{CHINOOK}; INSERT INTO Artist VALUES (9, 'x'); INSERT INTO Track (TrackId, Name, Milliseconds, UnitPrice) VALUES (1, 'a', 5, 7); ANALYZE;"
     );
     let mut catalog = catalog_of(&filled).await;
     catalog.tables.retain(|t| !t.name.name.starts_with("sqlite_"));

@@ -2,22 +2,15 @@
 
 use super::*;
 
-#[track_caller]
-fn check(
-    schema: &'static str,
-    changes: String,
-    expected: &'static [&'static str],
-) -> impl Future<Output = ()> {
-    async move {
-        let catalog = catalog_of(schema).await;
-        let faults = compiled(&changes, &catalog).err().unwrap_or_default();
-        let found = shown(&faults);
-        assert_eq!(faults.len(), expected.len(), "{schema}\nfound:\n{found}");
-        for (fault, part) in faults.iter().zip(expected) {
-            let line = fault.to_string();
-            for piece in part.split(" .. ") {
-                assert!(line.contains(piece), "expected {piece:?} in {line:?}");
-            }
+async fn check(schema: &str, changes: String, expected: &[&str]) {
+    let catalog = catalog_of(schema).await;
+    let faults = compiled(&changes, &catalog).err().unwrap_or_default();
+    let found = shown(&faults);
+    assert_eq!(faults.len(), expected.len(), "{schema}\nfound:\n{found}");
+    for (fault, part) in faults.iter().zip(expected) {
+        let line = fault.to_string();
+        for piece in part.split(" .. ") {
+            assert!(line.contains(piece), "{schema}\nexpected {piece:?} in {line:?}");
         }
     }
 }
