@@ -78,7 +78,7 @@ async fn check(variant: Variant, recursive: bool, history: &[Op]) {
     let mirror = variant.mirror();
     let mut db = Db::open(recursive, true, rules::TABLE, &mirror, "rowid").await;
     db.reach(Phase::Old).await;
-    let mut world = World::new(variant.rules());
+    let mut world = World::new(variant);
     for (n, op) in history.iter().enumerate() {
         let mut op = op.clone();
         if world.phase == Phase::Hidden
@@ -98,8 +98,9 @@ async fn check(variant: Variant, recursive: bool, history: &[Op]) {
                 world::sql(&op)
             );
         }
+        let found = world.found(&mut db, &mirror).await;
         assert_eq!(
-            world.found(&mut db, &mirror).await,
+            found,
             world.to_string(),
             "after step {n}, recursive_triggers = {recursive}: {}",
             world::sql(&op)

@@ -51,6 +51,13 @@ impl Variant {
         Self::TogetherBack,
     ];
 
+    pub(super) fn is_together(self) -> bool {
+        match self {
+            Self::Apart | Self::Close | Self::Fail => false,
+            Self::Together | Self::TogetherClose | Self::TogetherBack => true,
+        }
+    }
+
     fn seconds(self) -> Pair {
         match self {
             Self::Apart | Self::Together | Self::TogetherBack => seconds(),

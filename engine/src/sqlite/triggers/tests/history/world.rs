@@ -5,12 +5,14 @@ use std::fmt;
 
 use super::super::db::{Db, Phase};
 use super::super::oracle::{self, Refused, Row, Rule, Value};
-use super::rules::COLUMNS;
+use super::rules::{COLUMNS, Variant};
 use super::{How, Op, Set};
 use crate::mirror::{Authority, Mirror};
 
 pub(super) struct World {
     rules: Vec<Rule>,
+    /// Where one pair reads what another restores, one write may count as two; never as none.
+    may_count_twice: bool,
     pub(super) phase: Phase,
     state: State,
 }
@@ -24,9 +26,10 @@ struct State {
 }
 
 impl World {
-    pub(super) fn new(rules: Vec<Rule>) -> Self {
+    pub(super) fn new(variant: Variant) -> Self {
         Self {
-            rules,
+            rules: variant.rules(),
+            may_count_twice: variant.is_together(),
             phase: Phase::Old,
             state: State::default(),
         }
@@ -126,7 +129,7 @@ impl World {
     }
 
     /// The same about the database, in the same words.
-    pub(super) async fn found(&self, db: &mut Db, mirror: &Mirror) -> String {
+    pub(super) async fn found(&mut self, db: &mut Db, mirror: &Mirror) -> String {
         let hidden = |column: &str| {
             let hidden = mirror.hidden.iter().find(|h| h.column == column);
             match hidden {
@@ -137,6 +140,10 @@ impl World {
         let columns: Vec<String> = std::iter::once("id").chain(COLUMNS.iter().copied()).map(hidden).collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let (rows, notes, counted) = (db.rows(&columns).await, db.notes().await, db.counted().await);
+        let counted: u32 = counted.parse().unwrap();
+        if self.may_count_twice && counted > self.state.counted {
+            self.state.counted = counted;
+        }
         format!("rows: {rows}\nnotes: {notes}\ncounted: {counted}")
     }
 }
@@ -172,9 +179,9 @@ pub(super) fn sql(op: &Op) -> String {
     };
     let assigned = |sets: &Set| {
         let sets = sets.iter().map(|(column, value)| format!("{column} = {}", literal(value)));
-        // What is left of a write of hidden columns.
-        let sets: Vec<String> = std::iter::once("other = other".to_owned()).chain(sets).collect();
-        sets.join(", ").replacen("other = other, other = ", "other = ", 1)
+        let sets: Vec<String> = sets.collect();
+        // Nothing is left of a write of hidden columns.
+        if sets.is_empty() { "other = other".to_owned() } else { sets.join(", ") }
     };
     match op {
         Op::Insert { how, ids, sets } => {
