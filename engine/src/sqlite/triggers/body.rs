@@ -25,7 +25,7 @@
 
 use super::row::{Laid, Row};
 use super::{Authority, Down, Hidden, Mirror, Pair};
-use super::{count, derive, new, old, quarantine, refuse, restore};
+use super::{count, derive, new, quarantine, refuse, restore};
 use crate::sqlite::ident::{self, IdentError};
 
 /// What fires a trigger.
@@ -103,10 +103,6 @@ pub(super) fn compile(
 
 fn text(scene: &Scene<'_>, name: &str) -> Result<String, IdentError> {
     let mut statements = Vec::new();
-    match scene.authority {
-        Authority::Old => statements.extend(old::put_back(scene)?),
-        Authority::New => {}
-    }
     statements.extend(count::count(scene)?);
     for place in scene.places() {
         statements.extend(quarantine::tell(scene, &place)?);

@@ -7,7 +7,7 @@
 
 use super::body::{Place, Scene};
 use super::restore::Sides;
-use super::row::{Assignment, all, any, differs, wrong};
+use super::row::{Laid, all, any, differs, wrong};
 use super::written;
 use crate::sqlite::ident::IdentError;
 
@@ -33,30 +33,23 @@ pub(super) fn leads(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, Iden
     Ok(all(&[
         &written::new(scene, place)?,
         &not(&written::old(scene, place)?),
-        &wrong(&sides.new, &sides.up),
+        &disagrees(scene, place, &sides)?,
     ]))
 }
 
-/// Somebody else's trigger may have written the row between the application's write and this trigger, some other column of it. That
-/// made the row right, and the new side that the application wrote alone is gone from it: NEW still has it.
-pub(super) fn put_back(scene: &Scene<'_>) -> Result<Option<String>, IdentError> {
-    let assignments: Result<Vec<_>, IdentError> = scene
-        .places()
-        .map(|place| {
-            let cell = scene.row.cell(&place.pair.new)?;
-            let when = all(&[
-                &written::new(scene, &place)?,
-                &not(&written::old(scene, &place)?),
-                &overridden(scene, &place)?,
-            ]);
-            Ok(Assignment {
-                value: format!("NEW.{cell}"),
-                cell,
-                when,
-            })
-        })
-        .collect();
-    Ok(scene.row.assign(&assignments?))
+/// What `down` gives for the new side that the application wrote. Somebody else's trigger may have written another column of the row between
+/// the application's write and this trigger. That made the row right, and the new side that was written alone is gone from it: NEW
+/// still has it, without its column's affinity, so this is done only then. (Writing it into the row again would not do: the other
+/// trigger would fire once more, and so on for ever.)
+pub(super) fn down(scene: &Scene<'_>, place: &Place<'_>, mut laid: Vec<Laid>) -> Result<String, IdentError> {
+    let stored = scene.row.down(place.down, &laid)?;
+    let new = &place.pair.new;
+    laid.push((new.clone(), format!("NEW.{}", scene.row.cell(new)?)));
+    let written = scene.row.down(place.down, &laid)?;
+    let overridden = overridden(scene, place)?;
+    Ok(format!(
+        "(CASE WHEN {overridden} THEN {written} ELSE {stored} END)"
+    ))
 }
 
 /// The new side is not what `up` gives, or was not before somebody else's trigger had it made right.

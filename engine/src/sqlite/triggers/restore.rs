@@ -26,11 +26,15 @@ impl Sides {
         let for_down = laid(scene, place, |column| {
             words.contains(&column.to_ascii_lowercase())
         })?;
+        let by_down = match scene.authority {
+            Authority::Old => old::down(scene, place, for_down)?,
+            Authority::New => scene.row.down(down, &for_down)?,
+        };
         Ok(Self {
             new: scene.row.cell(&pair.new)?,
             old: scene.row.cell(&down.column)?,
             up: scene.row.up(pair, &for_up)?,
-            down: scene.row.down(down, &for_down)?,
+            down: by_down,
             not_null: down.not_null,
         })
     }

@@ -7,6 +7,9 @@ use super::super::{Mirror, MirrorSql, compile};
 
 const LEDGER: &str = include_str!("../../../../../ledger/migrations/sqlite/0001_foundation.sql");
 
+/// What of it the triggers write.
+const OURS: [&str; 2] = ["sluice_quarantine", "sluice_counter"];
+
 /// How far the mirror is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -52,7 +55,12 @@ impl Db {
             table: mirror.table.name.clone(),
         };
         db.ok(&format!("PRAGMA recursive_triggers = {recursive}")).await;
-        db.ok(LEDGER).await;
+        for table in LEDGER
+            .split_inclusive(";\n")
+            .filter(|s| OURS.iter().any(|name| s.contains(name)))
+        {
+            db.ok(table).await;
+        }
         db.ok(table).await;
         db
     }
@@ -85,6 +93,11 @@ impl Db {
             .await
             .map(drop)
             .map_err(|e| e.into_database_error().unwrap().message().to_owned())
+    }
+
+    /// Runs a statement that the connection keeps, compiled, for the next time.
+    pub(super) async fn prepared(&mut self, sql: &'static str) {
+        sqlx::query(sql).execute(&mut self.conn).await.unwrap();
     }
 
     pub(super) async fn ok(&mut self, sql: &str) {
