@@ -1,6 +1,6 @@
 //! How a statement that is written for PostgreSQL is spelled for SQLite.
 //!
-//! A closed list, applied outside of string literals, so that a statement has one text and one meaning. Whoever writes a
+//! A closed list, applied outside of string literals and comments, so that a statement has one text and one meaning. Whoever writes a
 //! statement keeps to what stands here; the ledger's tests run every one of them on both engines, and what is missing here is a syntax
 //! error there, never another meaning.
 //!
@@ -32,6 +32,11 @@ pub(super) fn sqlite(text: &str) -> String {
             let end = literal_end(rest);
             out.push_str(&rest[..end]);
             rest = &rest[end..];
+            continue;
+        }
+        // A comment may hold an apostrophe.
+        if rest.starts_with("--") {
+            rest = rest.split_once('\n').map_or("", |(_, left)| left);
             continue;
         }
         let word = out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -179,6 +184,7 @@ mod tests {
             ),
             ("sum(greatest(a, b))", "sum(max(a, b))".to_owned()),
             ("it''s 'it''s ::x' y::text", "it''s 'it''s ::x' y".to_owned()),
+            ("a -- a sweep's\nAND b::text", "a AND b".to_owned()),
         ] {
             assert_eq!(sqlite(written), expected, "{written}");
         }

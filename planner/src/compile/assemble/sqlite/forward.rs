@@ -119,6 +119,8 @@ fn loosen(draft: &Draft<'_>, at: usize, form: &Form, steps: &mut Steps) -> Resul
         done: Some(done::all(&questions)),
     });
     step.not_ours = Some(not_ours(&table.shown, &new.join(", ")));
+    // Then the column bears another name.
+    step.holds_until = Some(Phase::Hide);
     step.refuse_if = vec![
         changed(table),
         rebuild::refuse_unknown(table, &draft.tag, &names(table)),
