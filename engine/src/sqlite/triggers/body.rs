@@ -18,6 +18,10 @@
 //!   would become 5 s and then 5000 ms.
 //! - No statement touches a row that is as it should be, so every chain of activations ends, whatever other triggers the table has.
 //!
+//! The same holds of an activation by somebody else's trigger that writes the row between the application's write and ours: while new is the
+//! authority it finds neither side changed; while old is, it derives the new columns too early, and [`super::old`] says
+//! what becomes of a new side that was written alone.
+//!
 //! **Why all old columns are restored in one statement.** Between two, the inner activation would derive a new column whose own way back
 //! has not been gone yet, and the application's write of it would be lost.
 //!
@@ -131,7 +135,11 @@ fn text(scene: &Scene<'_>, name: &str) -> Result<String, IdentError> {
 }
 
 /// What earlier pairs restore, laid over the row for one that reads it.
-pub(super) fn laid(scene: &Scene<'_>, place: &Place<'_>, reads: impl Fn(&str) -> bool) -> Result<Vec<Laid>, IdentError> {
+pub(super) fn laid(
+    scene: &Scene<'_>,
+    place: &Place<'_>,
+    reads: impl Fn(&str) -> bool,
+) -> Result<Vec<Laid>, IdentError> {
     scene
         .places()
         .take_while(|earlier| earlier.pair.new != place.pair.new)

@@ -91,7 +91,9 @@ fn note(scene: &Scene<'_>, place: &Place<'_>, kind: Kind, when: &str) -> Result<
         scene.row.here(),
     );
     if kind != Kind::Lost {
-        let same = named.each_ref().map(|(name, value)| format!("q.{name} = {value}"));
+        let same = named
+            .each_ref()
+            .map(|(name, value)| format!("q.{name} = {value}"));
         text.push_str(&format!(
             "\n        AND NOT EXISTS (SELECT 1 FROM sluice_quarantine AS q WHERE {} AND q.resolved_at IS NULL)",
             same.join(" AND ")

@@ -80,7 +80,11 @@ pub(super) fn hidden(mirror: &Mirror, triggers: &Triggers) -> String {
         mirror.hidden.iter().map(|h| &h.name),
         mirror.hidden.iter().map(|h| &h.column),
     );
-    format!("{} AND {}", installed(mirror, triggers), columns(mirror, names, old))
+    format!(
+        "{} AND {}",
+        installed(mirror, triggers),
+        columns(mirror, names, old)
+    )
 }
 
 /// [`installed`] with the triggers that read the old names, and the columns bear them again.
@@ -89,11 +93,19 @@ pub(super) fn unhidden(mirror: &Mirror, triggers: &Triggers) -> String {
         mirror.hidden.iter().map(|h| &h.name),
         mirror.hidden.iter().map(|h| &h.column),
     );
-    format!("{} AND {}", installed(mirror, triggers), columns(mirror, old, names))
+    format!(
+        "{} AND {}",
+        installed(mirror, triggers),
+        columns(mirror, old, names)
+    )
 }
 
 /// [`removed`], and the hidden columns are gone.
 pub(super) fn dropped(mirror: &Mirror) -> String {
     let names = mirror.hidden.iter().map(|h| &h.name);
-    format!("{} AND {}", removed(mirror), columns(mirror, std::iter::empty(), names))
+    format!(
+        "{} AND {}",
+        removed(mirror),
+        columns(mirror, std::iter::empty(), names)
+    )
 }

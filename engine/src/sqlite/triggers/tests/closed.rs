@@ -46,7 +46,8 @@ async fn a_row_that_begins_with_a_closed_way_back_does_not_fail_then_or_later() 
 #[tokio::test]
 async fn both_written_where_new_cannot_go_back_is_told_twice_over() {
     everywhere(New, TRACK, &mirror(vec![partial(Close)]), async |db| {
-        db.ok("INSERT INTO track (id, milliseconds, seconds) VALUES (1, 5432, -1)").await;
+        db.ok("INSERT INTO track (id, milliseconds, seconds) VALUES (1, 5432, -1)")
+            .await;
         assert_eq!(db.rows(&BOTH).await, "1 5432 -1");
         assert_eq!(
             db.notes().await,
@@ -62,13 +63,19 @@ async fn a_write_that_the_spec_wants_to_fail_leaves_nothing_behind() {
                    migration's spec chose \"fail\" for such writes";
     for phase in [Old, New] {
         everywhere(phase, TRACK, &mirror(vec![partial(Fail)]), async |db| {
-            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432), (2, 6000)").await;
+            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432), (2, 6000)")
+                .await;
             let refused = db.run("UPDATE track SET seconds = 10 - 11 * (id - 1)").await;
             assert_eq!(refused, Err(message.into()));
-            let refused = db.run("INSERT OR IGNORE INTO track (id, seconds) VALUES (3, -1)").await;
+            let refused = db
+                .run("INSERT OR IGNORE INTO track (id, seconds) VALUES (3, -1)")
+                .await;
             assert_eq!(refused, Err(message.into()));
             assert_eq!(db.rows(&BOTH).await, "1 5432 5, 2 6000 6");
-            assert_eq!((db.notes().await, db.counted().await), (String::new(), "0".into()));
+            assert_eq!(
+                (db.notes().await, db.counted().await),
+                (String::new(), "0".into())
+            );
         })
         .await;
     }

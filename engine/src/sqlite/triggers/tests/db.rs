@@ -55,7 +55,10 @@ impl Db {
             table: mirror.table.name.clone(),
         };
         db.ok(&format!("PRAGMA recursive_triggers = {recursive}")).await;
-        for table in LEDGER.split_inclusive(";\n").filter(|s| OURS.iter().any(|name| s.contains(name))) {
+        for table in LEDGER
+            .split_inclusive(";\n")
+            .filter(|s| OURS.iter().any(|name| s.contains(name)))
+        {
             db.ok(table).await;
         }
         db.ok(table).await;
@@ -107,7 +110,9 @@ impl Db {
     #[expect(clippy::disallowed_methods, reason = "tests make their own SQL")]
     pub(super) async fn one(&mut self, sql: &str) -> String {
         let sql = format!("SELECT coalesce(CAST(({sql}) AS TEXT), 'NULL')");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut self.conn).await;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut self.conn)
+            .await;
         row.unwrap().get(0)
     }
 

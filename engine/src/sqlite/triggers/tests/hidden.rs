@@ -10,12 +10,16 @@ const HIDDEN: [&str; 3] = ["id", "sluice_0123456789_h0", "seconds"];
 #[tokio::test]
 async fn the_mirror_goes_on_under_the_hidden_names() {
     everywhere(Hidden, TRACK, &mirror(vec![seconds(), mail()]), async |db| {
-        db.ok("INSERT INTO track (id, seconds, mail) VALUES (1, 5, 'Bob')").await;
+        db.ok("INSERT INTO track (id, seconds, mail) VALUES (1, 5, 'Bob')")
+            .await;
         db.ok("UPDATE track SET seconds = 7").await;
         db.ok("UPDATE track SET other = 1").await;
         assert_eq!(db.rows(&HIDDEN).await, "1 7000 7");
         assert_eq!(db.rows(&["sluice_0123456789_h1", "mail"]).await, "'Bob' 'Bob'");
-        assert_eq!((db.notes().await, db.counted().await), (String::new(), "2".into()));
+        assert_eq!(
+            (db.notes().await, db.counted().await),
+            (String::new(), "2".into())
+        );
     })
     .await;
 }
@@ -23,12 +27,17 @@ async fn the_mirror_goes_on_under_the_hidden_names() {
 #[tokio::test]
 async fn expressions_see_the_old_names_the_table_and_its_other_columns() {
     let full = with_down(
-        pair("name", "track.title || '/' || coalesce(milliseconds, 0)", &["title", "milliseconds"]),
+        pair(
+            "name",
+            "track.title || '/' || coalesce(milliseconds, 0)",
+            &["title", "milliseconds"],
+        ),
         "title",
         "substr(track.name, 1, instr(\"name\", '/') - 1) || coalesce(\"other\", '') || substr(coalesce(title, milliseconds, ''), 1, 0)",
     );
     everywhere(Hidden, TRACK, &mirror(vec![seconds(), full]), async |db| {
-        db.ok("INSERT INTO track (id, seconds, name) VALUES (1, 5, 'a/5000')").await;
+        db.ok("INSERT INTO track (id, seconds, name) VALUES (1, 5, 'a/5000')")
+            .await;
         db.ok("UPDATE track SET seconds = 7").await;
         let columns = ["sluice_0123456789_h0", "sluice_0123456789_h1", "name"];
         assert_eq!(db.rows(&columns).await, "7000 'a' 'a/7000'");
@@ -97,7 +106,8 @@ async fn a_schema_change_elsewhere_does_not_choke_on_the_triggers() {
                 Hidden => db.sql.hide.clone().unwrap().done,
                 _ => db.sql.lead.done.clone(),
             };
-            db.ok("CREATE TABLE album (id INTEGER PRIMARY KEY, a TEXT, b TEXT)").await;
+            db.ok("CREATE TABLE album (id INTEGER PRIMARY KEY, a TEXT, b TEXT)")
+                .await;
             for alter in [
                 "ALTER TABLE album RENAME COLUMN a TO c",
                 "ALTER TABLE album DROP COLUMN b",

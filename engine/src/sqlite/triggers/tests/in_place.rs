@@ -32,7 +32,9 @@ async fn each_question_answers_for_one_phase_alone() {
 #[tokio::test]
 async fn sqlite_keeps_the_text_as_it_was_written() {
     everywhere(Old, TRACK, &mirror(vec![seconds()]), async |db| {
-        let kept = db.one("SELECT sql FROM sqlite_schema WHERE name = 'sluice_0123456789_1_u'").await;
+        let kept = db
+            .one("SELECT sql FROM sqlite_schema WHERE name = 'sluice_0123456789_1_u'")
+            .await;
         assert!(db.sql.install.contains(&kept), "{kept}");
     })
     .await;
@@ -52,7 +54,8 @@ async fn what_somebody_took_away_or_changed_is_not_taken_for_ours() {
     for (n, drift) in drifts.iter().enumerate() {
         for phase in [Old, New] {
             everywhere(phase, TRACK, &mirror(vec![seconds()]), async |db| {
-                db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)").await;
+                db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)")
+                    .await;
                 db.ok(drift).await;
                 let (statements, done) = match phase {
                     Old => (db.sql.install.clone(), db.sql.installed.clone()),
@@ -94,7 +97,10 @@ async fn the_count_survives_every_swap_and_its_loss_is_not_silence() {
     everywhere(Old, TRACK, &mirror(vec![seconds()]), async |db| {
         db.ok("INSERT INTO track (id, seconds) VALUES (1, 5)").await;
         let sql = db.sql.clone();
-        for (n, swap) in [sql.lead, sql.hide.unwrap(), sql.unhide.unwrap()].iter().enumerate() {
+        for (n, swap) in [sql.lead, sql.hide.unwrap(), sql.unhide.unwrap()]
+            .iter()
+            .enumerate()
+        {
             db.transaction(&swap.statements).await;
             assert_eq!(db.counted().await, (n + 1).to_string());
             db.ok("UPDATE track SET seconds = seconds + 1").await;

@@ -46,7 +46,7 @@ pub(super) fn write(
     rules: &[Rule],
     authority: Authority,
     before: Option<&Row>,
-    written: Row,
+    written: &Row,
 ) -> Result<(Row, Told), Refused> {
     let mut told = Told::default();
     let mut row = written.clone();
@@ -91,7 +91,13 @@ pub(super) fn write(
 }
 
 /// A new side that was written says something that the old one does not.
-fn leads(rule: &Rule, back: &Back, row: &Row, (authority, insert): (Authority, bool), gave_old: bool) -> bool {
+fn leads(
+    rule: &Rule,
+    back: &Back,
+    row: &Row,
+    (authority, insert): (Authority, bool),
+    gave_old: bool,
+) -> bool {
     let by_up = row[rule.new] == (rule.up)(row);
     let by_down = row[back.column] == (back.down)(row) && !(back.not_null && row[back.column] == Value::Null);
     match (authority, gave_old) {
@@ -113,7 +119,8 @@ fn refuse(
         return Ok(());
     };
     let was_empty = before.is_some_and(|before| before[back.column] == Value::Null);
-    let closed = authority == Authority::New && before.is_none() && told.notes.contains(&("closed", rule.new));
+    let closed =
+        authority == Authority::New && before.is_none() && told.notes.contains(&("closed", rule.new));
     if row[back.column] == Value::Null && !was_empty && !closed {
         return Err(Refused);
     }

@@ -2,7 +2,7 @@
 
 use super::db::Phase::{self, New, Old};
 use super::db::{Db, everywhere};
-use super::pairs::{TRACK, mirror, pair, partial, rename, seconds, with_down};
+use super::pairs::{TRACK, mail, mirror, pair, partial, rename, seconds, with_down};
 use crate::mirror::OnDownError::Close;
 
 /// Touches the row again at every write, as many applications do. `other` counts how often.
@@ -52,8 +52,10 @@ async fn a_trigger_that_touches_the_row_in_between_does_not_lose_a_write() {
 async fn a_trigger_that_touches_the_row_in_between_does_not_hide_a_conflict() {
     for (phase, expected) in [(Old, "1 5432 5"), (New, "1 9000 9")] {
         touched(phase, async |db| {
-            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)").await;
-            db.ok("UPDATE track SET milliseconds = 5432 + 1, seconds = 8").await;
+            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)")
+                .await;
+            db.ok("UPDATE track SET milliseconds = 5432 + 1, seconds = 8")
+                .await;
             db.ok("UPDATE track SET milliseconds = 5432, seconds = 9").await;
             assert_eq!(db.rows(&BOTH).await, expected);
             assert_eq!(db.notes().await, r#"conflict seconds {"id":1}"#);
@@ -70,7 +72,8 @@ async fn a_write_that_another_trigger_makes_is_mirrored() {
     for phase in [Old, New] {
         everywhere(phase, TRACK, &mirror(vec![seconds()]), async |db| {
             db.ok(ALBUM).await;
-            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)").await;
+            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)")
+                .await;
             db.ok("INSERT INTO album VALUES (1, 7000)").await;
             assert_eq!(db.rows(&BOTH).await, "1 7000 7");
         })
@@ -78,21 +81,36 @@ async fn a_write_that_another_trigger_makes_is_mirrored() {
     }
 }
 
+const AUDIT: &str = "CREATE TABLE audit (what TEXT);
+    CREATE TRIGGER audit AFTER UPDATE ON track BEGIN INSERT INTO audit VALUES (NEW.id); END;";
+
 #[tokio::test]
 async fn an_audit_sees_one_write_of_ours_and_none_where_all_is_right() {
-    const AUDIT: &str = "CREATE TABLE audit (what TEXT);
-        CREATE TRIGGER audit AFTER UPDATE ON track BEGIN INSERT INTO audit VALUES (NEW.id); END;";
     for phase in [Old, New] {
         everywhere(phase, TRACK, &mirror(vec![seconds(), rename()]), async |db| {
-            db.ok("INSERT INTO track (id, milliseconds, title) VALUES (1, 5432, 'a')").await;
+            db.ok("INSERT INTO track (id, milliseconds, title) VALUES (1, 5432, 'a')")
+                .await;
             db.ok(AUDIT).await;
             db.ok("UPDATE track SET other = 1").await;
             assert_eq!(db.one("SELECT count(*) FROM audit").await, "1");
             db.ok("UPDATE track SET milliseconds = 6789, title = 'b'").await;
             assert_eq!(db.one("SELECT count(*) FROM audit").await, "3");
+            db.ok("UPDATE track SET seconds = 8, name = 'c'").await;
+            assert_eq!(db.one("SELECT count(*) FROM audit").await, "5");
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn what_old_says_already_is_not_written_to_it_again() {
+    everywhere(New, TRACK, &mirror(vec![mail()]), async |db| {
+        db.ok("INSERT INTO track (id, email) VALUES (1, 'Bob')").await;
+        db.ok(AUDIT).await;
+        db.ok("UPDATE track SET mail = 'Bob'").await;
+        assert_eq!(db.one("SELECT count(*) FROM audit").await, "1");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -105,7 +123,10 @@ async fn a_foreign_key_s_cascade_is_mirrored() {
         db.reach(phase).await;
         db.ok("INSERT INTO album VALUES (1)").await;
         db.ok("INSERT INTO track (id, record) VALUES (1, 1)").await;
-        assert!(db.run("UPDATE track SET record = 9").await.is_err(), "the old column's key holds");
+        assert!(
+            db.run("UPDATE track SET record = 9").await.is_err(),
+            "the old column's key holds"
+        );
         db.ok("UPDATE album SET id = 2").await;
         assert_eq!(db.rows(&["album", "record"]).await, "2 2");
         db.ok("DELETE FROM album").await;

@@ -72,7 +72,11 @@ pub(super) fn seconds() -> Pair {
 pub(super) fn partial(on_error: OnDownError) -> Pair {
     let pair = pair("seconds", "milliseconds / 1000", &["milliseconds"]);
     not_null(
-        with_down(pair, "milliseconds", "CASE WHEN seconds >= 0 THEN seconds * 1000 END"),
+        with_down(
+            pair,
+            "milliseconds",
+            "CASE WHEN seconds >= 0 THEN seconds * 1000 END",
+        ),
         on_error,
     )
 }

@@ -12,7 +12,9 @@ const MESSAGE: &str = "NOT NULL constraint failed: track.milliseconds";
 async fn a_row_that_gives_neither_side_is_refused() {
     for phase in [Old, New, Hidden] {
         everywhere(phase, TRACK, &mirror(vec![partial(Close)]), async |db| {
-            let refused = db.run("INSERT INTO track (id, seconds) VALUES (1, 5), (2, NULL)").await;
+            let refused = db
+                .run("INSERT INTO track (id, seconds) VALUES (1, 5), (2, NULL)")
+                .await;
             assert_eq!(refused, Err(MESSAGE.into()));
             assert_eq!(db.rows(&["id"]).await, "", "no row of the statement stays");
             assert_eq!(db.counted().await, "0");
@@ -25,7 +27,8 @@ async fn a_row_that_gives_neither_side_is_refused() {
 async fn an_update_that_empties_old_is_refused() {
     for phase in [Old, New] {
         everywhere(phase, TRACK, &mirror(vec![partial(Close)]), async |db| {
-            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)").await;
+            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 5432)")
+                .await;
             for set in ["milliseconds = NULL", "milliseconds = NULL, seconds = NULL"] {
                 let refused = db.run(&format!("UPDATE track SET {set}")).await;
                 assert_eq!(refused, Err(MESSAGE.into()), "{set}");
@@ -53,7 +56,10 @@ async fn a_new_row_whose_old_side_cannot_be_filled_is_refused_while_old_is_the_a
     everywhere(Old, TRACK, &mirror(vec![partial(Close)]), async |db| {
         let refused = db.run("INSERT INTO track (id, seconds) VALUES (1, -1)").await;
         assert_eq!(refused, Err(MESSAGE.into()));
-        assert_eq!((db.rows(&["id"]).await, db.notes().await), (String::new(), String::new()));
+        assert_eq!(
+            (db.rows(&["id"]).await, db.notes().await),
+            (String::new(), String::new())
+        );
     })
     .await;
 }

@@ -6,7 +6,7 @@ use crate::mirror::{Mirror, OnDownError, Pair};
 
 pub(super) const TABLE: &str = "CREATE TABLE track (
     id INTEGER PRIMARY KEY, milliseconds INTEGER, title TEXT, email TEXT COLLATE NOCASE, bytes INTEGER, other INTEGER,
-    seconds INTEGER, name TEXT, mail TEXT COLLATE NOCASE, kb INTEGER, label TEXT)";
+    seconds INTEGER, name TEXT, mail TEXT COLLATE NOCASE, kb INTEGER, label TEXT, touched INTEGER)";
 
 pub(super) const COLUMNS: &[&str] = &[
     "milliseconds",
@@ -67,7 +67,11 @@ impl Variant {
     }
 
     fn second(self) -> Pair {
-        let label = pair("label", "title || '/' || milliseconds", &["title", "milliseconds"]);
+        let label = pair(
+            "label",
+            "title || '/' || milliseconds",
+            &["title", "milliseconds"],
+        );
         let until_slash = "CASE WHEN instr(label, '/') > 0 THEN substr(label, 1, instr(label, '/') - 1) END";
         match self {
             Self::Apart | Self::Close | Self::Fail => rename(),
@@ -120,7 +124,9 @@ impl Variant {
                 up: |row| row["title"].clone(),
                 back: back(|row| row["name"].clone()),
             },
-            Self::Together | Self::TogetherClose => label(|row| text(&row["label"], |t| Some(t.split_once('/')?.0.into()))),
+            Self::Together | Self::TogetherClose => {
+                label(|row| text(&row["label"], |t| Some(t.split_once('/')?.0.into())))
+            }
             Self::TogetherBack => label(|row| {
                 let first = text(&row["label"], |t| Some(t[..1].into()));
                 joined(&first, "", &int(&row["milliseconds"], |n| Some(n / 5000)))

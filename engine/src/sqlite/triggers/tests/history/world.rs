@@ -100,7 +100,7 @@ impl World {
             Phase::Old => Authority::Old,
             Phase::New | Phase::Hidden => Authority::New,
         };
-        let (row, told) = oracle::write(&self.rules, authority, before, row)?;
+        let (row, told) = oracle::write(&self.rules, authority, before, &row)?;
         self.state.rows.insert(id, row);
         self.state.counted += u32::from(told.counted);
         for (kind, column) in told.notes {
@@ -125,7 +125,11 @@ impl World {
         assert!(!db.asks(&swap.done).await);
         db.transaction(&swap.statements).await;
         assert!(db.asks(&swap.done).await);
-        self.phase = if self.phase == Phase::Old { Phase::New } else { phase };
+        self.phase = if self.phase == Phase::Old {
+            Phase::New
+        } else {
+            phase
+        };
     }
 
     /// The same about the database, in the same words.
@@ -137,7 +141,10 @@ impl World {
                 Some(_) | None => column.to_owned(),
             }
         };
-        let columns: Vec<String> = std::iter::once("id").chain(COLUMNS.iter().copied()).map(hidden).collect();
+        let columns: Vec<String> = std::iter::once("id")
+            .chain(COLUMNS.iter().copied())
+            .map(hidden)
+            .collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let (rows, notes, counted) = (db.rows(&columns).await, db.notes().await, db.counted().await);
         let counted: u32 = counted.parse().unwrap();
@@ -178,16 +185,24 @@ pub(super) fn sql(op: &Op) -> String {
         How::Replace => "OR REPLACE ",
     };
     let assigned = |sets: &Set| {
-        let sets = sets.iter().map(|(column, value)| format!("{column} = {}", literal(value)));
+        let sets = sets
+            .iter()
+            .map(|(column, value)| format!("{column} = {}", literal(value)));
         let sets: Vec<String> = sets.collect();
         // Nothing is left of a write of hidden columns.
-        if sets.is_empty() { "other = other".to_owned() } else { sets.join(", ") }
+        if sets.is_empty() {
+            "other = other".to_owned()
+        } else {
+            sets.join(", ")
+        }
     };
     match op {
         Op::Insert { how, ids, sets } => {
             let names: Vec<&str> = std::iter::once("id").chain(sets.keys().copied()).collect();
             let rows = ids.iter().map(|id| {
-                let cells: Vec<String> = std::iter::once(id.to_string()).chain(sets.values().map(literal)).collect();
+                let cells: Vec<String> = std::iter::once(id.to_string())
+                    .chain(sets.values().map(literal))
+                    .collect();
                 format!("({})", cells.join(", "))
             });
             let (names, rows) = (names.join(", "), rows.collect::<Vec<_>>().join(", "));
@@ -198,10 +213,18 @@ pub(super) fn sql(op: &Op) -> String {
             format!("INSERT {}INTO track ({names}) VALUES {rows}{upsert}", or(how))
         }
         Op::Update { how, from, to, sets } => {
-            format!("UPDATE {}track SET {} WHERE id BETWEEN {from} AND {to}", or(how), assigned(sets))
+            format!(
+                "UPDATE {}track SET {} WHERE id BETWEEN {from} AND {to}",
+                or(how),
+                assigned(sets)
+            )
         }
         Op::Move { how, from, to, sets } => {
-            format!("UPDATE {}track SET id = {to}, {} WHERE id = {from}", or(how), assigned(sets))
+            format!(
+                "UPDATE {}track SET id = {to}, {} WHERE id = {from}",
+                or(how),
+                assigned(sets)
+            )
         }
         Op::Delete { id } => format!("DELETE FROM track WHERE id = {id}"),
         Op::Reach { phase } => format!("-- reach {phase:?}"),
