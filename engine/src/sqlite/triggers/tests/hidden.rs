@@ -137,7 +137,8 @@ async fn a_hidden_column_is_found_in_whatever_way_the_author_writes_it() {
         "old",
         "new - 1 + coalesce(OLD, 0) * 0",
     );
-    let down = r#"c - 1 + coalesce("a ""b""", 0) * 0"#;
+    // SQLite takes a quoted name that it does not find for text.
+    let down = r#"c - 1 + (typeof("a ""b""") = 'text')"#;
     let second = with_down(pair("c", r#""a ""b""" + 1"#, &["a \"b\""]), "a \"b\"", down);
     everywhere(Hidden, TABLE, &mirror(vec![first, second]), async |db| {
         db.ok("INSERT INTO track (id, new, c) VALUES (1, 5, 7)").await;

@@ -152,7 +152,16 @@ async fn check(variant: Variant, (recursive, beside): (bool, Beside), history: &
     }
 }
 
+/// Half of what PROPTEST_CASES says, or of 256: each is a database of its own, twice.
+fn cases() -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    config.cases /= 2;
+    config
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn no_history_of_writes_leaves_another_row_than_the_rules_say(
         variant in proptest::sample::select(Variant::ALL),
