@@ -5,9 +5,8 @@
 //! to fill it. The application gets SQLite's own words; the extended code says that a trigger raised them.
 
 use super::body::{Event, Place, Scene};
-use super::old::not;
 use super::restore::{Sides, leads};
-use super::row::all;
+use super::row::{all, not};
 use super::{Authority, OnDownError};
 use crate::sqlite::ident::{self, IdentError};
 
