@@ -186,7 +186,7 @@ impl Connection {
     pub async fn execute_script(&mut self, text: impl Into<String>) -> Result<u64, sqlx::Error> {
         match self.raw() {
             Raw::Postgres(conn) => crate::sql::execute_script(conn, text).await,
-            Raw::Sqlite(conn) => crate::sql::execute_script_on_sqlite(conn, text).await,
+            Raw::Sqlite(conn) => crate::sqlite::text::execute_script(conn, text).await,
         }
     }
 }
