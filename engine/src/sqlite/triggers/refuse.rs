@@ -5,9 +5,8 @@
 //! to fill it. The application gets SQLite's own words; the extended code says that a trigger raised them.
 
 use super::body::{Event, Place, Scene};
-use super::old::not;
 use super::restore::{Sides, carried, leads};
-use super::row::{all, differs};
+use super::row::{all, differs, not};
 use super::{Authority, OnDownError};
 use crate::sqlite::ident::{self, IdentError};
 
@@ -39,7 +38,7 @@ pub(super) fn null(scene: &Scene<'_>, place: &Place<'_>) -> Result<Option<String
 pub(super) fn left_out(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, IdentError> {
     let sides = Sides::of(scene, place)?;
     let carried = carried(scene, place, &sides)?;
-    let untouched = format!("NOT {}", differs(&sides.old, &format!("NEW.{}", sides.old)));
+    let untouched = not(&differs(&sides.old, &format!("NEW.{}", sides.old)));
     let message = format!(
         "sluice: this write of column {:?} of table {:?} is refused by a constraint of column {:?}, and OR IGNORE cannot leave it out",
         place.pair.new, scene.mirror.table.name, place.down.column
