@@ -65,6 +65,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     };
     let (workers, workers_gone) = workers(beats);
     Ok(Status {
+        engine: plan.engine,
         waits,
         planner,
         authority: job.authority.as_str().to_owned(),

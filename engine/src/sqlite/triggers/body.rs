@@ -3,7 +3,7 @@
 //! A body is a list of statements about the one row that fired it. There are no variables: a later statement sees what an earlier one
 //! did in the table itself, while OLD and NEW keep what the application's statement did. So first everything is *told* (counter,
 //! quarantine), while the row still is what the application left; then the old side is *restored*, all columns in one statement;
-//! then it is *refused* what the old column would have refused; last the new side is *derived*. What was written is asked of OLD
+//! then it is *refused* what the old column refuses or would have refused; last the new side is *derived*. What was written is asked of OLD
 //! and NEW and cannot change on the way.
 //!
 //! **Why it comes to rest.** The body's own UPDATEs fire the update trigger again: always from the insert trigger (it is another
@@ -118,6 +118,7 @@ fn text(scene: &Scene<'_>, name: &str) -> Result<String, IdentError> {
         Authority::New => statements.extend(new::put_back(scene)?),
     }
     for place in scene.places() {
+        statements.push(refuse::left_out(scene, &place)?);
         statements.extend(refuse::null(scene, &place)?);
     }
     statements.extend(derive::derive(scene)?);

@@ -56,7 +56,7 @@ pub(super) fn leads(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, Iden
 }
 
 /// The new side leads, and `down` gives what the old column may hold and does not hold yet.
-fn carried(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String, IdentError> {
+pub(super) fn carried(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String, IdentError> {
     let leads = leads(scene, place)?;
     let changes = wrong(&sides.old, &sides.down);
     if place.down.not_null {

@@ -190,7 +190,7 @@ pub(in crate::compile::assemble) fn reasons(tables: &Mirrored<'_, '_>) -> Vec<St
          through the application's statements"
             .to_owned(),
         "the drop writes the table anew and holds the file's one write lock for as long as that takes: a writer whose busy timeout is shorter \
-         fails"
+         fails, and in a file whose journal mode is not WAL a reader, too"
             .to_owned(),
     ];
     for (table, _) in tables {
