@@ -26,7 +26,7 @@ use crate::place::Place;
 use crate::wait;
 
 /// How long a small job may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The roles at work on one database.
 #[derive(Debug)]

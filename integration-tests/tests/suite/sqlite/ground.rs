@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use engine::db::Column as Readable;
 use ledger::JobState;
+use ledger::commands::{Command, Tune};
+use ledger::plan::Phase;
 use proto::JobId;
 use testbed::embedded::{Embedded, PATIENCE};
 use testbed::file::File;
@@ -11,6 +13,7 @@ use testbed::traffic::{Column, Load, Release, Shape, Table, Traffic};
 use testbed::wait;
 
 use crate::stages::cutover;
+use crate::stages::ground::applied;
 
 pub(super) type Outcome = anyhow::Result<()>;
 
@@ -111,7 +114,7 @@ impl Move {
                 flag: cutover::FLAG.to_owned(),
                 cache: Duration::from_millis(400),
             },
-            ..Load::default()
+            ..gentle()
         };
         Ok(Traffic::start(&file.url(), (self.table)(), load).await?)
     }
@@ -119,7 +122,15 @@ impl Move {
     /// A process of the release that knows only the old side, fresh, on rows of its own.
     pub(super) async fn old_release(&self, file: &File, first_key: i64) -> anyhow::Result<Traffic> {
         let table = (self.table)().from_key(first_key);
-        Ok(Traffic::start(&file.url(), table, Load::default()).await?)
+        Ok(Traffic::start(&file.url(), table, gentle()).await?)
+    }
+}
+
+/// A file has one writer: an application that never pauses leaves nobody else much of it (see `lock`), and a test waits for minutes.
+pub(super) fn gentle() -> Load {
+    Load {
+        pause: Duration::from_millis(25),
+        ..Load::default()
     }
 }
 
@@ -159,6 +170,48 @@ pub(super) async fn left_over(file: &File) -> anyhow::Result<String> {
          (SELECT name FROM sqlite_schema UNION SELECT name FROM sluice_counter) WHERE name GLOB '*sluice_{tag}_*'"
     ))
     .await
+}
+
+/// Rows that committed batches have changed.
+pub(super) const CHANGED: &str = "SELECT coalesce(sum(rows_changed), 0) FROM sluice_chunk_cursor";
+
+/// Waits until the backfill has committed rows.
+pub(super) async fn some_rows_filled(file: &File) -> Outcome {
+    until(
+        file,
+        "the backfill has written rows",
+        &format!("SELECT ({CHANGED}) > 0"),
+        true,
+    )
+    .await
+}
+
+/// Waits until this much time has passed since the last command was answered.
+pub(super) async fn after_the_last_answer(file: &File, seconds: u32) -> Outcome {
+    let past = format!(
+        "SELECT (julianday('now') - julianday(max(applied_at))) * 86400 > {seconds} FROM sluice_command"
+    );
+    until(file, "time has passed since the answer", &past, true).await
+}
+
+/// Takes the limit of rows a second away.
+pub(super) fn unlimited() -> Command {
+    Command::Tune(Tune {
+        max_rows_per_second: Some(0),
+        ..Tune::default()
+    })
+}
+
+/// A job behind its gate before the expand, if it has one.
+pub(super) async fn submitted(embedded: &Embedded, file: &File, spec: &str) -> anyhow::Result<JobId> {
+    let job = cutover::submit(embedded, file, spec).await?;
+    let hash = embedded.job(job).await?.plan_hash;
+    let plan = embedded.target.ledger.plan(&hash).await?;
+    if let Some(gate) = plan.gate_before(Phase::Expand) {
+        let gate = Some(gate.name.clone());
+        applied(embedded, job, Command::Approve { gate }).await?;
+    }
+    Ok(job)
 }
 
 /// Moves a job to a state, with the conductor of the PostgreSQL tests.
