@@ -1,4 +1,4 @@
-//! Every role in the test's own process, over the in-process bus, with the documented database roles.
+//! Every role in the test's own process, over the in-process bus, on a server with the documented database roles, or on a file.
 //!
 //! What `sluice run` does, but with the parts in reach: a test can start roles one by one, stop them, and look at the
 //! ledger in between.
@@ -22,11 +22,11 @@ use shared::service::Shutdown;
 use shared::settings::TargetSettings;
 use tokio::task::JoinSet;
 
-use crate::database::{Database, Role};
-use crate::{target, wait};
+use crate::place::Place;
+use crate::wait;
 
 /// How long a small job may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The roles at work on one database.
 #[derive(Debug)]
@@ -62,12 +62,9 @@ pub const ALL: [Part; 3] = [Part::Planner, Part::Backfiller(4), Part::Verifier];
 ///
 /// # Errors
 /// Every fault of the spec.
-pub async fn compile(database: &Database<'_>, spec: &str) -> Result<Plan, Vec<Fault>> {
+pub async fn compile<'a>(place: impl Into<Place<'a>>, spec: &str) -> Result<Plan, Vec<Fault>> {
     let spec = Spec::from_toml(spec, "test.toml")?;
-    let mut conn = database
-        .connection(Role::Data)
-        .await
-        .expect("the data role may connect");
+    let mut conn = place.into().data().await.expect("the data role may connect");
     planner::submit::prepare(&mut conn, &spec, &Acknowledged::default()).await
 }
 
@@ -75,8 +72,8 @@ pub async fn compile(database: &Database<'_>, spec: &str) -> Result<Plan, Vec<Fa
 ///
 /// # Panics
 /// If it is not refused.
-pub async fn faults(database: &Database<'_>, spec: &str) -> String {
-    match compile(database, spec).await {
+pub async fn faults<'a>(place: impl Into<Place<'a>>, spec: &str) -> String {
+    match compile(place, spec).await {
         Ok(plan) => panic!("accepted: {}", plan.name),
         Err(faults) => faults
             .iter()
@@ -91,17 +88,21 @@ impl Embedded {
     ///
     /// # Errors
     /// What a service would say.
-    pub async fn connect(database: &Database<'_>) -> anyhow::Result<Self> {
-        Self::connect_with(database, &target::settings(database)).await
+    pub async fn connect<'a>(place: impl Into<Place<'a>>) -> anyhow::Result<Self> {
+        let place = place.into();
+        Self::connect_with(place, &place.settings()).await
     }
 
     /// Connects with settings of the test's own.
     ///
     /// # Errors
     /// What a service would say.
-    pub async fn connect_with(database: &Database<'_>, settings: &TargetSettings) -> anyhow::Result<Self> {
+    pub async fn connect_with<'a>(
+        place: impl Into<Place<'a>>,
+        settings: &TargetSettings,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = SystemClock::shared();
-        let target = target::connect_with(database, settings).await?;
+        let target = place.into().target(settings).await?;
         Ok(Self {
             target,
             bus: Arc::new(LocalBus::new(clock.clone())),
@@ -124,8 +125,8 @@ impl Embedded {
     ///
     /// # Errors
     /// What a service would say.
-    pub async fn start(database: &Database<'_>) -> anyhow::Result<Self> {
-        let mut embedded = Self::connect(database).await?;
+    pub async fn start<'a>(place: impl Into<Place<'a>>) -> anyhow::Result<Self> {
+        let mut embedded = Self::connect(place).await?;
         embedded.start_parts(&ALL);
         Ok(embedded)
     }
@@ -191,8 +192,8 @@ impl Embedded {
     ///
     /// # Errors
     /// Its faults, or a busy table.
-    pub async fn submit(&self, database: &Database<'_>, spec: &str) -> anyhow::Result<JobId> {
-        let plan = compile(database, spec).await.map_err(|faults| {
+    pub async fn submit<'a>(&self, place: impl Into<Place<'a>>, spec: &str) -> anyhow::Result<JobId> {
+        let plan = compile(place, spec).await.map_err(|faults| {
             anyhow::anyhow!(
                 faults
                     .iter()

@@ -1,18 +1,18 @@
 //! A test's own SQLite file, in a throw-away folder that goes with it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use engine::db::{self, Column, Connection};
 use engine::sqlite::{session, tokens};
 use ledger::Ledger;
-use ledger::target::{Missing, Presence, Target};
+use ledger::target::Target;
 use secrecy::SecretString;
-use shared::clock::{Clock, SystemClock};
 use shared::settings::TargetSettings;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteJournalMode;
+
+use crate::place::Place;
 
 /// See the module.
 #[derive(Debug)]
@@ -118,19 +118,7 @@ impl File {
     /// # Errors
     /// What a service would say.
     pub async fn target(&self) -> Result<Target, ledger::target::Error> {
-        let clock: Arc<dyn Clock> = SystemClock::shared();
-        let presence = Presence {
-            application_name: "sluice test".to_owned(),
-            data_connections: 4,
-        };
-        Target::connect(
-            "test".into(),
-            &self.settings(),
-            &presence,
-            Missing::Create,
-            &clock,
-        )
-        .await
+        Place::from(self).target(&self.settings()).await
     }
 
     /// A ledger on its own, created.

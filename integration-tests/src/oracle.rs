@@ -4,12 +4,14 @@
 //! connection, so that neither row security nor a missing grant can hide a row from it.
 
 mod audit;
+mod file;
 mod tiles;
 
 use proto::JobId;
 use sqlx::{PgConnection, Row};
 
 pub use audit::{audit, rows_logged, rows_logged_for_sluice};
+pub use file::chunks_of_a_file_tile;
 pub use tiles::{Range, Tiled, tile};
 
 /// How many rows of a table satisfy a condition such as `new IS DISTINCT FROM up(old)`.

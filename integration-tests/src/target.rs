@@ -1,17 +1,16 @@
 //! A test database as a target: one URL for each documented role, and the smallest plan there is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
 use ledger::plan::{Budget, FORMAT, Fill, Plan, PlannedTable};
-use ledger::target::{Error, Missing, Presence, Target};
+use ledger::target::{Error, Target};
 use ledger::{JobState, Ledger};
 use secrecy::SecretString;
-use shared::clock::{Clock, SystemClock};
 use shared::settings::TargetSettings;
 
 use crate::database::{Database, Role};
+use crate::place::Place;
 
 /// The settings of a target whose every role has its own URL.
 #[must_use]
@@ -38,12 +37,7 @@ pub async fn connect(database: &Database<'_>) -> Result<Target, Error> {
 /// # Errors
 /// What a service would say.
 pub async fn connect_with(database: &Database<'_>, settings: &TargetSettings) -> Result<Target, Error> {
-    let clock: Arc<dyn Clock> = SystemClock::shared();
-    let presence = Presence {
-        application_name: format!("sluice test {}", database.name()),
-        data_connections: 4,
-    };
-    Target::connect("test".into(), settings, &presence, Missing::Create, &clock).await
+    Place::from(database).target(settings).await
 }
 
 /// A ledger on its own, created.

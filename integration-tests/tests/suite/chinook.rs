@@ -1,6 +1,8 @@
 //! Real input: the Chinook music shop, by the built binary as a user types it. Each of three migrations forward to `verified` and
 //! back with `--discard`: schema and data must be as they were. Two of them through to `done` under an application that
-//! follows the flags: the old column is gone, no write is lost.
+//! follows the flags: the old column is gone, no write is lost. Once on a server, and once on a file.
+
+mod sqlite;
 
 use std::path::Path;
 use std::time::Duration;

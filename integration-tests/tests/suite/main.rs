@@ -11,6 +11,7 @@ mod engine;
 mod ledger;
 mod pitfalls;
 mod services;
+mod sqlite;
 mod stages;
 mod testbed;
 mod workspace;

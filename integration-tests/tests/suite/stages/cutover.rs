@@ -9,6 +9,7 @@ use ledger::plan::Phase;
 use proto::JobId;
 use testbed::database::{Database, Role};
 use testbed::embedded::{Embedded, PATIENCE};
+use testbed::place::Place;
 use testbed::traffic::{Column, Load, Release, Table, Traffic};
 use testbed::wait;
 
@@ -36,19 +37,19 @@ pub(crate) fn with_waits(spec: &str, wait: &str) -> String {
 }
 
 /// Roles at work, and jobs go to the end of their plan.
-pub(crate) async fn start(database: &Database<'_>) -> anyhow::Result<Embedded> {
-    let mut embedded = Embedded::connect(database).await?.resting_at(None);
+pub(crate) async fn start<'a>(place: impl Into<Place<'a>>) -> anyhow::Result<Embedded> {
+    let mut embedded = Embedded::connect(place).await?.resting_at(None);
     embedded.start_parts(&testbed::embedded::ALL);
     Ok(embedded)
 }
 
 /// Submits a spec; whoever does has read which writes may fail once they move.
-pub(crate) async fn submit(
+pub(crate) async fn submit<'a>(
     embedded: &Embedded,
-    database: &Database<'_>,
+    place: impl Into<Place<'a>>,
     spec: &str,
 ) -> anyhow::Result<JobId> {
-    let job = embedded.submit(database, spec).await?;
+    let job = embedded.submit(place, spec).await?;
     let plan = embedded
         .target
         .ledger
