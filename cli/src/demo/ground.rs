@@ -209,7 +209,7 @@ impl Ground {
     pub async fn clear(self) -> Result<(), Error> {
         if let Some(path) = self.path {
             self.pool.close().await;
-            return file::remove(path);
+            return file::remove(&path);
         }
         let mut tried = 1;
         while let Err(error) = self.remove().await {

@@ -162,7 +162,7 @@ gates
   expand: opened by grace; raw SQL
 
 progress
-  50% of the sweep: 1,000 of 2,000 blocks; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
+  50% of the sweep; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
   chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries
   checked: 0 rows, 1 wrong, 1 in quarantine
 
