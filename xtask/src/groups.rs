@@ -55,6 +55,11 @@ const GROUPS: &[Group] = &[
         "each trap of the design, named for what must not happen",
     ),
     group(
+        "sqlite",
+        420,
+        "whole migrations, ways back and traps on a file; needs no server",
+    ),
+    group(
         "bad_input",
         120,
         "what is refused before anything is touched, and in which words",

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use ledger::JobState;
 
-use super::ground::{FAX, Outcome};
+use super::ground::{FAX, Outcome, submitted};
 
 const ROWS: u32 = 200_000;
 /// A copy of the suite on a busy machine may take this long for them.
@@ -52,7 +52,7 @@ async fn never_busy(mode: SqliteJournalMode) -> Outcome {
     let (stop, stopped) = watch::channel(false);
     let writer = tokio::spawn(write(application(&file).await?, stopped));
     let embedded = Embedded::start(&file).await?;
-    let job = embedded.submit(&file, FAX.spec).await?;
+    let job = submitted(&embedded, &file, FAX.spec).await?;
     let what = "the job is verified beside a writer that never pauses";
     let ended = wait::until(what, PATIENCE, async || {
         anyhow::Ok(if writer.is_finished() {

@@ -167,7 +167,7 @@ async fn what_this_engine_cannot_do_is_refused_before_anything_is_touched() -> O
     for (spec, words) in [
         (seconds("strict_one"), &["strict_one is STRICT"][..]),
         (seconds("keyed"), &["keyed is WITHOUT ROWID", "primary key"]),
-        (seconds("seen"), &["seen is a view"]),
+        (seconds("seen"), &["\"seen\" is a view"]),
         (seconds("words"), &["words", "virtual table"]),
         (seconds("written"), &["trigger rounds", "written"]),
         (seconds("whole"), &["hours"]),

@@ -49,7 +49,7 @@ async fn a_row_that_is_met_twice_is_not_written_twice() -> Outcome {
 async fn a_vacuum_in_mid_sweep_hides_no_row() -> Outcome {
     let file = File::new().await?;
     file.execute(
-        "CREATE TABLE customer (code text PRIMARY KEY, fax text, note text);
+        "CREATE TABLE customer (code text, fax text, note text);
          WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9000)
          INSERT INTO customer SELECT 'c' || n, '+1 ' || n, 'x' FROM numbers;
          DELETE FROM customer WHERE rowid < 3000",
