@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
 use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
 use ledger::pace::{Pace, StopKind};
@@ -344,7 +345,10 @@ impl TargetPlanner {
     }
 
     async fn set_pace(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
-        let signals = self.target.ledger.signals().await.map_err(self.ledger_error())?;
+        let signals = match self.target.data.engine() {
+            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
+            EngineKind::Sqlite => None,
+        };
         let leased = self
             .target
             .ledger
@@ -352,7 +356,7 @@ impl TargetPlanner {
             .await
             .map_err(self.ledger_error())?;
         let before = self.paces.get(&job.id);
-        let (pace, stop) = crate::pace::pace(machine, &signals, leased, before.map(|b| &b.pace));
+        let (pace, stop) = crate::pace::pace(machine, signals.as_deref(), leased, before.map(|b| &b.pace));
         let now = self.clock.monotonic();
         if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
             return Ok(());
