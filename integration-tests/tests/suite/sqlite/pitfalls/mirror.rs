@@ -116,6 +116,38 @@ async fn a_value_that_old_cannot_hold_closes_the_way_back_and_says_so() -> Outco
     embedded.stop().await
 }
 
+/// The same for a row that never had an old side: where old may not be NULL, somebody has to say what it shall be.
+#[tokio::test]
+async fn a_row_without_an_old_side_is_not_dropped_on_the_way_back() -> Outcome {
+    let file = File::new().await?;
+    let embedded = start(&file).await?;
+    let job = meters(&embedded, &file, TO_LARGE).await?;
+    file.execute("INSERT INTO meter (id, reading_new) VALUES (-1, 4000000000)")
+        .await?;
+    let told = "SELECT row_key || ' ' || kind FROM sluice_quarantine WHERE resolved_at IS NULL";
+    assert_eq!(file.value::<String>(told).await?, "{\"id\":-1} closed");
+    let why = refused(&embedded, job, back(false)).await?;
+    assert!(why.contains("the way back is closed: 1 row"), "{why}");
+    applied(&embedded, job, back(true)).await?;
+    let held = embedded
+        .until(job, &[JobState::RolledBack, JobState::Held])
+        .await?;
+    let why = held.reason.unwrap_or_default();
+    assert!(
+        why.contains("nothing was dropped") && why.contains("without `reading`"),
+        "{why}"
+    );
+    let both = "SELECT coalesce(reading, '-') || ' ' || coalesce(reading_new, '-') FROM meter WHERE id = -1";
+    assert_eq!(file.value::<String>(both).await?, "- 4000000000");
+    file.execute("UPDATE meter SET reading = 2147483647 WHERE id = -1")
+        .await?;
+    applied(&embedded, job, Command::Resume).await?;
+    embedded.until(job, &[JobState::RolledBack]).await?;
+    let old = "SELECT reading FROM meter WHERE id = -1";
+    assert_eq!(file.value::<i64>(old).await?, 2_147_483_647);
+    embedded.stop().await
+}
+
 /// Trap 11, the other choice: the write fails, and the way back stays open.
 #[tokio::test]
 async fn a_value_that_old_cannot_hold_fails_where_the_spec_says_so() -> Outcome {
