@@ -38,6 +38,7 @@ fn step(id: u32, phase: Phase, title: &str) -> Step {
         not_ours: None,
         holds_until: None,
         refuse_if: Vec::new(),
+        only_if: Vec::new(),
         authority: None,
         risk: Risk {
             lock: Some("AccessExclusiveLock".to_owned()),

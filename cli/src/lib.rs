@@ -19,6 +19,7 @@ pub mod error;
 pub mod eta;
 #[cfg(test)]
 mod example;
+pub mod filled;
 pub mod follow;
 pub mod order;
 pub mod out;

@@ -129,6 +129,12 @@ impl PlaceArgs {
         ] {
             check_scheme(flag, url)?;
         }
+        if let Some(key) = target.beside_a_file() {
+            return Err(Error::Usage(format!(
+                "--{} leads elsewhere: on SQLite there is one file, and every role has it by --database-url",
+                key.replace('_', "-")
+            )));
+        }
         Ok(target)
     }
 
@@ -263,6 +269,20 @@ mod tests {
             fault.contains("--database-url") && !fault.contains("s3cret"),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn a_file_has_one_url_for_every_role() {
+        let args = PlaceArgs {
+            ledger_url: url("sqlite:b.db"),
+            ..PlaceArgs::default()
+        };
+        let fault = args
+            .target_of(&url("sqlite:a.db").unwrap())
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(fault.contains("--ledger-url leads elsewhere"), "{fault}");
     }
 
     #[test]

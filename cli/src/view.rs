@@ -41,7 +41,7 @@ impl View {
             .into_iter()
             .map(|(gate, _)| gate)
             .collect();
-        let counts = ledger.counts(&job).await?;
+        let counts = crate::filled::by_rows(ledger, plan, ledger.counts(&job).await?).await;
         let pace = ledger.pace(id).await?;
         Ok(Self {
             job,

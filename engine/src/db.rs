@@ -1,6 +1,6 @@
 //! Connections and statements, whatever the engine: what the ledger and the roles speak to.
 //!
-//! One statement has one text, in PostgreSQL's spelling and kept to what [`dialect`] can spell for SQLite; values are
+//! One statement has one text, in PostgreSQL's spelling and kept to what `dialect` can spell for SQLite; values are
 //! bound and read as the same Rust types on both. What an engine alone can do (a trigger's body, a fingerprint, a range of
 //! rows) lives in that engine's own modules, which take its own connection: [`Connection::raw`] says which it is.
 //!
@@ -186,7 +186,7 @@ impl Connection {
     pub async fn execute_script(&mut self, text: impl Into<String>) -> Result<u64, sqlx::Error> {
         match self.raw() {
             Raw::Postgres(conn) => crate::sql::execute_script(conn, text).await,
-            Raw::Sqlite(conn) => crate::sql::execute_script_on_sqlite(conn, text).await,
+            Raw::Sqlite(conn) => crate::sqlite::text::execute_script(conn, text).await,
         }
     }
 }

@@ -14,7 +14,6 @@ use std::borrow::Cow;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::sqlite::SqliteConnection;
 use sqlx::{Database, FromRow, IntoArguments, Postgres};
 
 /// A query over text built at run time; bind values to it.
@@ -50,21 +49,6 @@ where
 /// What the server said.
 #[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
 pub async fn execute_script(conn: &mut PgConnection, text: impl Into<String>) -> Result<u64, sqlx::Error> {
-    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(text.into()))
-        .execute(conn)
-        .await?;
-    Ok(done.rows_affected())
-}
-
-/// The same on SQLite, where each statement is its own transaction unless one is open.
-///
-/// # Errors
-/// What the database said.
-#[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
-pub async fn execute_script_on_sqlite(
-    conn: &mut SqliteConnection,
-    text: impl Into<String>,
-) -> Result<u64, sqlx::Error> {
     let done = sqlx::raw_sql(sqlx::AssertSqlSafe(text.into()))
         .execute(conn)
         .await?;

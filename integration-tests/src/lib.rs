@@ -9,7 +9,7 @@
 //! What breaks it: a test that changes something server-wide (a replica, a setting, a freeze) on a
 //! shared server disturbs its neighbours. Such a test starts its own.
 //!
-//! Reading order: [`database`] ([`file`] on SQLite, [`place`] where a test runs on either) and [`wait`] are what most tests need, then [`postgres`],
+//! Reading order: [`database`] ([`mod@file`] on SQLite, [`place`] where a test runs on either) and [`wait`] are what most tests need, then [`postgres`],
 //! [`pgbouncer`], [`rabbitmq`], [`proxy`], [`process`] and [`http`]; [`traffic`] and [`oracle`] for tests under load;
 //! [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
 //! [`keeper`], [`account`] and [`ports`] are what the servers stand on.

@@ -100,6 +100,17 @@ pub enum Error {
         /// What differs.
         why: String,
     },
+    /// The ledger of a file says that it lies elsewhere: this is a copy, or the file was moved.
+    #[error(
+        "the ledger in this file was made at {was}, and the file is {is}: a copy is not worked on; if the file was moved, and nothing works at \
+         the old place any more, tell the ledger: UPDATE sluice_ledger SET system_identifier = '{is}'"
+    )]
+    Moved {
+        /// Where it was made.
+        was: String,
+        /// Where it is.
+        is: String,
+    },
     /// A publication FOR ALL TABLES would publish the ledger too.
     #[error(
         "publication {} is FOR ALL TABLES: it would publish sluice's own tables, and a subscriber that lacks them stops; \
@@ -161,6 +172,7 @@ impl Error {
             | Self::StageOrder { .. }
             | Self::TooNew { .. }
             | Self::Clone { .. }
+            | Self::Moved { .. }
             | Self::PublishesEverything { .. }
             | Self::Absent
             | Self::Unknown(_)

@@ -11,12 +11,30 @@ use crate::open::Ledger;
 /// How long a named lease lasts without renewal.
 pub const LEASE: Duration = Duration::from_secs(5);
 
+/// A lease that was renewed less than this ago is looked at, not written: whoever asks at every tick writes once a second.
+const FRESH: Duration = Duration::from_secs(1);
+
 impl Ledger {
     /// Takes or renews the lease `name` for `holder`; true while it is ours. The database's clock decides.
     ///
     /// # Errors
     /// What the database says.
     pub async fn hold_lease(&self, name: &str, holder: &str, lease: LeaseId) -> Result<bool, Error> {
+        let fresh: bool = db::scalar(
+            "/* ledger.lease_fresh */
+            SELECT EXISTS (
+                SELECT FROM sluice.lease
+                WHERE name = $1 AND lease = $2 AND until > clock_timestamp() + $3 * interval '1 second')",
+        )
+        .bind(name)
+        .bind(lease.0)
+        .bind((LEASE - FRESH).as_secs_f64())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::of("ledger.lease_fresh"))?;
+        if fresh {
+            return Ok(true);
+        }
         let done = db::query(
             "/* ledger.lease_hold */
             INSERT INTO sluice.lease AS l (name, holder, attempt, lease, until)

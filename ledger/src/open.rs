@@ -104,11 +104,14 @@ impl Ledger {
             .map_err(Error::of("ledger.open"))?;
         let database: i64 = row.try_get("database_oid").map_err(Error::of("ledger.open"))?;
         if system != here.system_identifier {
-            return Err(Error::Clone {
-                why: format!(
-                    "its place or system identifier is {system}, here {}",
-                    here.system_identifier
-                ),
+            return Err(match pool.engine() {
+                EngineKind::Postgresql => Error::Clone {
+                    why: format!("system identifier {system}, here {}", here.system_identifier),
+                },
+                EngineKind::Sqlite => Error::Moved {
+                    was: system,
+                    is: here.system_identifier,
+                },
             });
         }
         if database != here.database_oid {

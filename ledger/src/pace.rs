@@ -62,6 +62,12 @@ impl Ledger {
             required: true,
             age: Duration::ZERO,
         };
+        // One transaction for all of them: on SQLite each would take the one write lock for itself.
+        let mut tx = self
+            .pool
+            .begin()
+            .await
+            .map_err(Error::of("ledger.signal_write"))?;
         for signal in signals.iter().chain([&alive]) {
             db::query(
                 "/* ledger.signal_write */
@@ -80,11 +86,11 @@ impl Ledger {
             .bind(&signal.unit)
             .bind(&signal.problem)
             .bind(signal.required)
-            .execute(&self.pool)
+            .execute(&mut tx)
             .await
             .map_err(Error::of("ledger.signal_write"))?;
         }
-        Ok(())
+        tx.commit().await.map_err(Error::of("ledger.signal_write"))
     }
 
     /// Every signal with its age.

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::job::JobState;
 
 pub use cutover::{Contract, Flip, MIRROR_STAYS, Sides};
-pub use step::{Phase, RefuseIf, Risk, RiskLevel, Step, StepMode};
+pub use step::{OnlyIf, Phase, RefuseIf, Risk, RiskLevel, Step, StepMode};
 
 /// Version of the plan document; a reader refuses one that is newer.
 pub const FORMAT: u32 = 1;

@@ -18,9 +18,15 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 const RESUME: f64 = 0.5;
 
 /// What the job may do now, and what kind of reason stops it. `leased` tasks are in hand: after `tune` lowered
-/// `max_parallel` there may be more of them than that, and they share the budget too.
+/// `max_parallel` there may be more of them than that, and they share the budget too. `signals` is None where there is nothing to
+/// sample: a file has no replicas.
 #[must_use]
-pub fn pace(machine: &Machine, signals: &[Signal], leased: u64, before: Option<&Pace>) -> (Pace, StopKind) {
+pub fn pace(
+    machine: &Machine,
+    signals: Option<&[Signal]>,
+    leased: u64,
+    before: Option<&Pace>,
+) -> (Pace, StopKind) {
     let budget = &machine.budget;
     let mut pace = Pace {
         go: true,
@@ -39,6 +45,9 @@ pub fn pace(machine: &Machine, signals: &[Signal], leased: u64, before: Option<&
         );
         return (pace, StopKind::Other);
     }
+    let Some(signals) = signals else {
+        return (pace, StopKind::Other);
+    };
     let stopped =
         before.is_some_and(|b| !b.go && b.reason.as_deref().is_some_and(|r| r.starts_with(REPLICA_LAG)));
     if let Some(reason) = sampler_fault(signals).or_else(|| {
@@ -117,7 +126,7 @@ mod tests {
         let mut machine = machine();
         machine.state = JobState::Backfilling;
         machine.budget.max_replica_lag = Duration::from_secs(2);
-        let (pace, _) = pace(&machine, signals, 0, before);
+        let (pace, _) = pace(&machine, Some(signals), 0, before);
         match expected {
             None => assert!(pace.go, "{pace:?}"),
             Some(part) => assert!(
@@ -125,6 +134,13 @@ mod tests {
                 "{pace:?}"
             ),
         }
+    }
+
+    #[test]
+    fn nothing_is_waited_for_where_there_is_nothing_to_sample() {
+        let mut machine = machine();
+        machine.state = JobState::Backfilling;
+        assert!(super::pace(&machine, None, 0, None).0.go);
     }
 
     #[test]
@@ -178,10 +194,10 @@ mod tests {
         machine.state = JobState::Backfilling;
         machine.budget.max_parallel = 4;
         machine.budget.max_rows_per_second = Some(20_000);
-        let (pace, _) = pace(&machine, &[signal(SAMPLER, Some(0.0), 0.1)], 0, None);
+        let (pace, _) = pace(&machine, Some(&[signal(SAMPLER, Some(0.0), 0.1)]), 0, None);
         assert_eq!(pace.rows_per_second, Some(5_000));
         machine.budget.max_parallel = 1;
-        let (tuned, _) = super::pace(&machine, &[signal(SAMPLER, Some(0.0), 0.1)], 4, None);
+        let (tuned, _) = super::pace(&machine, Some(&[signal(SAMPLER, Some(0.0), 0.1)]), 4, None);
         assert_eq!(
             tuned.rows_per_second,
             Some(5_000),

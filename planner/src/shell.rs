@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
 use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
 use ledger::pace::{Pace, StopKind};
@@ -33,6 +34,9 @@ use crate::decide::{Decision, Effect, Input, Machine, decide};
 const STEPS_A_ROUND: usize = 64;
 /// After a failed round (database away, say) the next one waits this long.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// A pace that does not change is written this often: workers take a planner for dead after five times that.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +88,17 @@ pub struct TargetPlanner {
     lease: LeaseId,
     active: Activity,
     plans: HashMap<PlanHash, Arc<Plan>>,
-    paces: HashMap<JobId, Pace>,
+    paces: HashMap<JobId, Written>,
     looked: HashMap<JobId, assumptions::Looked>,
     published: Arc<Notify>,
+}
+
+/// The pace of a job as it was written last.
+#[derive(Debug)]
+struct Written {
+    pace: Pace,
+    stop: StopKind,
+    at: Duration,
 }
 
 /// Whether this planner is the active one of its target.
@@ -333,14 +345,22 @@ impl TargetPlanner {
     }
 
     async fn set_pace(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
-        let signals = self.target.ledger.signals().await.map_err(self.ledger_error())?;
+        let signals = match self.target.data.engine() {
+            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
+            EngineKind::Sqlite => None,
+        };
         let leased = self
             .target
             .ledger
             .leased_tasks(job.id)
             .await
             .map_err(self.ledger_error())?;
-        let (pace, stop) = crate::pace::pace(machine, &signals, leased, self.paces.get(&job.id));
+        let before = self.paces.get(&job.id);
+        let (pace, stop) = crate::pace::pace(machine, signals.as_deref(), leased, before.map(|b| &b.pace));
+        let now = self.clock.monotonic();
+        if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
+            return Ok(());
+        }
         let mut conn = self
             .target
             .ledger
@@ -354,13 +374,13 @@ impl TargetPlanner {
             .map_err(self.ledger_error())?;
         self.log_pace(job.id, &pace, stop);
         metrics::gauge!("sluice_job_go", "job" => job.name.clone()).set(f64::from(u8::from(pace.go)));
-        self.paces.insert(job.id, pace);
+        self.paces.insert(job.id, Written { pace, stop, at: now });
         Ok(())
     }
 
     fn log_pace(&self, job: JobId, pace: &Pace, stop: StopKind) {
         let before = self.paces.get(&job);
-        if stop == StopKind::Signal && before.is_none_or(|b| b.go != pace.go) {
+        if stop == StopKind::Signal && before.is_none_or(|b| b.pace.go != pace.go) {
             match &pace.reason {
                 Some(reason) => tracing::warn!(%job, %reason, "throttled"),
                 None => tracing::info!(%job, "not throttled"),

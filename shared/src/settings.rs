@@ -100,6 +100,23 @@ impl TargetSettings {
             DatabaseRole::Ledger => self.ledger_url.as_ref().unwrap_or(owner),
         }
     }
+
+    /// The key of a URL that must not be there: a file knows no roles, and rows and ledger change in one transaction only where all
+    /// roles have the same file.
+    #[must_use]
+    pub fn beside_a_file(&self) -> Option<&'static str> {
+        let is_file = |url: &SecretString| url.expose_secret().starts_with("sqlite:");
+        let others = [
+            ("admin_url", &self.admin_url),
+            ("monitor_url", &self.monitor_url),
+            ("ledger_url", &self.ledger_url),
+        ];
+        others
+            .into_iter()
+            .filter_map(|(key, url)| Some((key, url.as_ref()?)))
+            .find(|(_, url)| is_file(&self.url) || is_file(url))
+            .map(|(key, _)| key)
+    }
 }
 
 impl fmt::Debug for TargetSettings {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
 use engine::db::Raw;
 use engine::postgres::replica_lag::{Reading, ReplicaLag};
 use ledger::pace::{REPLICA_LAG, Signal};
@@ -99,6 +100,10 @@ fn signal(source: String, lag: Option<Duration>, problem: Option<String>, requir
 
 /// Samples one target until the service stops; `replicas` are those that must be there by configuration.
 pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
+    // A file has no replicas, and every reading would take its one write lock.
+    if site.target.data.engine() == EngineKind::Sqlite {
+        return;
+    }
     let lease = LeaseId::random();
     let mut sampling = None;
     let mut tidied = false;
@@ -164,7 +169,6 @@ async fn sample(site: &Site, lag: &mut ReplicaLag) -> Result<Vec<Reading>, Strin
         let mut conn = site.target.monitor.acquire().await.map_err(|e| chain(&e))?;
         match conn.raw() {
             Raw::Postgres(conn) => lag.sample(conn, now).await.map_err(|e| chain(&e)),
-            // A file has no replicas.
             Raw::Sqlite(_) => Ok(Vec::new()),
         }
     };

@@ -19,6 +19,7 @@ use engine::{relation, sqlite};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
 use ledger::tasks::Fence;
+use shared::clock::Clock;
 
 use crate::crash;
 use crate::words::words;
@@ -32,6 +33,7 @@ pub(super) struct Ground<'a> {
     pub(super) fence: Fence,
     pub(super) root_oid: u32,
     pub(super) lock_timeout: Duration,
+    pub(super) clock: &'a dyn Clock,
 }
 
 /// What differs from batch to batch.
@@ -54,6 +56,8 @@ pub(super) enum Batch {
         seen: u64,
         changed: u64,
         share: Option<u64>,
+        /// From the moment in which the transaction had begun: on SQLite that is how long it held the write lock.
+        held: Duration,
     },
     /// The cursor stands at the chunk's end.
     Complete,
@@ -90,6 +94,7 @@ impl Ground<'_> {
 
     async fn transact(&self, pool: &Pool, order: Order, range: &mut Range<u64>) -> Result<Batch, Stop> {
         let mut tx = pool.begin().await.map_err(Stop::Database)?;
+        let since = self.clock.monotonic();
         let begun = self.begin(&mut tx, order).await?;
         let leave = match begun {
             Begun::Not(batch) => {
@@ -124,6 +129,7 @@ impl Ground<'_> {
             seen,
             changed,
             share: leave.rows_per_second,
+            held: self.clock.monotonic().saturating_sub(since),
         })
     }
 

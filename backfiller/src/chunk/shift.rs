@@ -131,6 +131,10 @@ impl<'a> Shift<'a> {
         }
     }
 
+    fn fill(&self) -> &Fill {
+        &self.plan.fills[self.fill]
+    }
+
     fn should_end(&self) -> Option<End> {
         if !self.in_hand.lease.is_ours() {
             Some(End::Lost)
@@ -165,6 +169,7 @@ impl<'a> Shift<'a> {
             fence: self.in_hand.claim.fence,
             root_oid: self.server.root_oid?,
             lock_timeout: self.server.lock_timeout,
+            clock: &*self.site.clock,
         })
     }
 
@@ -185,11 +190,13 @@ impl<'a> Shift<'a> {
                 seen,
                 changed,
                 share,
+                held,
             } => {
+                let took = if self.fill().row.is_some() { held } else { took };
                 let now = self.site.clock.monotonic();
                 let ended = range.end >= self.chunk.end_block;
                 self.rate.set_share(share, now);
-                let range = filled(&self.plan.fills[self.fill], range, seen);
+                let range = filled(self.fill(), range, seen);
                 self.rate.spend(range.end - range.start, seen, changed, now);
                 self.size.committed(&range, took, self.plan.budget.target_batch);
                 self.setbacks.forget();
@@ -216,7 +223,7 @@ impl<'a> Shift<'a> {
 
     /// On SQLite: leaves the write lock to others before the next batch.
     async fn breathe(&mut self, took: Duration) {
-        if self.plan.fills[self.fill].row.is_none() {
+        if self.fill().row.is_none() {
             return;
         }
         let pause = self.breath.after(took);

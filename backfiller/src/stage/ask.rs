@@ -78,6 +78,19 @@ impl Job<'_> {
         Ok(None)
     }
 
+    /// Whether a statement is still to be run.
+    pub(super) async fn is_wanted(&self, at: u32, conn: &mut Connection) -> Result<bool, sqlx::Error> {
+        for condition in self.step.only_if.iter().filter(|c| c.statement == at) {
+            let holds: Option<bool> = db::scalar(condition.query.clone())
+                .fetch_optional(&mut *conn)
+                .await?;
+            if holds != Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether there is something of this job to take back.
     pub(super) async fn has_something_to_undo(&self) -> Result<bool, ledger::Error> {
         match self.step.undoes {

@@ -140,7 +140,10 @@ async fn inside(
     if job.mark(conn).await.map_err(plain)? == GoOn::No {
         return Ok(Attempt::AlreadyDone);
     }
-    for statement in &job.step.statements {
+    for (at, statement) in (0..).zip(&job.step.statements) {
+        if !job.is_wanted(at, conn).await.map_err(plain)? {
+            continue;
+        }
         let text = tag(statement, "backfiller.step", job.in_hand.claim.job);
         conn.execute_script(text).await.map_err(plain)?;
     }

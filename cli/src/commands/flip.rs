@@ -10,9 +10,7 @@ use crate::rest::Goal;
 
 /// Arguments of `sluice flip`.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Flags can be read with plain SQL: SELECT sluice.is_on('NAME.read', 'KEY'); `sluice status JOB` names them."
-)]
+#[command(after_help = "Flags can be read with plain SQL: `sluice status JOB` names them and says how.")]
 pub struct FlipArgs {
     /// Which job, and who commands.
     #[command(flatten)]

@@ -106,7 +106,7 @@ pub(super) async fn begin(demo: &Demo, name: &str) -> Result<Releases, Halt> {
 /// The migration stopped on its way, or Ctrl-C.
 pub(super) async fn run(scene: &mut Scene<'_>, mut releases: Releases) -> Result<(First, Vec<i64>), Halt> {
     let demo = scene.demo;
-    demo.say("first migration: fax becomes fax_number. Soaks are seconds here, to be seen\n      in one sitting; in earnest they are minutes for flags, days for a drop");
+    demo.say("first migration: fax becomes fax_number. Soaks are seconds here, to be\n      seen in one sitting; in earnest they are minutes for flags, days for a drop");
     for traffic in [Some(&releases.following), releases.old.as_ref()]
         .into_iter()
         .flatten()

@@ -1,6 +1,6 @@
 //! The ground that a demonstration stands on: one table, whose every row can be computed again from its key.
 //!
-//! On SQLite it is a file of its own ([`file`]), on PostgreSQL a schema of its own ([`server`]). A database that already has a schema of
+//! On SQLite it is a file of its own (`file`), on PostgreSQL a schema of its own (`server`). A database that already has a schema of
 //! one of the names is refused, so whatever bears them at the end was made here, with one exception that is looked for: somebody may
 //! have begun a job of his own in the ledger that this demonstration made.
 
@@ -209,7 +209,7 @@ impl Ground {
     pub async fn clear(self) -> Result<(), Error> {
         if let Some(path) = self.path {
             self.pool.close().await;
-            return file::remove(path);
+            return file::remove(&path);
         }
         let mut tried = 1;
         while let Err(error) = self.remove().await {

@@ -1,5 +1,6 @@
 //! The status object. Its field names are an interface: add, never rename.
 
+use engine::catalog::EngineKind;
 use jiff::Timestamp;
 use ledger::flags::Flag;
 use ledger::plan::Phase;
@@ -14,6 +15,8 @@ use crate::way_back::WayBack;
 pub struct Status {
     /// The job.
     pub job: JobHead,
+    /// The kind of database that it changes.
+    pub engine: EngineKind,
     /// Why nothing happens, or what is waited for; null while work is done.
     pub waits: Option<String>,
     /// The planner that drives it; null: nobody does.

@@ -47,7 +47,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     let ledger = reader.ledger;
     let plan = ledger.plan(&job.plan_hash).await?;
     let stages = ledger.stages(job.id).await?;
-    let counts = ledger.counts(job).await?;
+    let counts = crate::filled::by_rows(ledger, &plan, ledger.counts(job).await?).await;
     let pace = pace(ledger, job).await?;
     let planner = ledger.lease_holder("planner").await?;
     let approvals = ledger.approvals(job.id).await?;
@@ -65,6 +65,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     };
     let (workers, workers_gone) = workers(beats);
     Ok(Status {
+        engine: plan.engine,
         waits,
         planner,
         authority: job.authority.as_str().to_owned(),

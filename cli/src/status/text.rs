@@ -134,9 +134,7 @@ fn progress(page: &mut Page, status: &Status) {
         .checked_div(progress.blocks_total)
         .unwrap_or(100);
     let mut line = format!(
-        "  {percent}% of the sweep: {} of {} blocks; {} rows seen, {} changed",
-        format_count(progress.blocks_done),
-        format_count(progress.blocks_total),
+        "  {percent}% of the sweep; {} rows seen, {} changed",
         format_count(progress.rows_seen),
         format_count(progress.rows_changed),
     );

@@ -1,8 +1,9 @@
 //! How a statement that is written for PostgreSQL is spelled for SQLite.
 //!
-//! A closed list, applied outside of string literals and comments, so that a statement has one text and one meaning. Whoever writes a
-//! statement keeps to what stands here; the ledger's tests run every one of them on both engines, and what is missing here is a syntax
-//! error there, never another meaning.
+//! A closed list, applied outside of literals, quoted names and comments, so that a statement has one text and one meaning. Whoever writes
+//! a statement keeps to what stands here; the ledger's tests run every one of them on both engines, and what is missing here is a syntax
+//! error there, never another meaning. Quoted names are left alone in every form that SQLite knows, because the author's own expressions come
+//! by here as well, in the statements of a check: `[it's]` opens no literal, and `"a--b"` no comment.
 //!
 //! | written | on SQLite |
 //! |---|---|
@@ -28,15 +29,14 @@ pub(super) fn sqlite(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if first == '\'' {
-            let end = literal_end(rest);
-            out.push_str(&rest[..end]);
-            rest = &rest[end..];
-            continue;
-        }
         // A comment may hold an apostrophe.
         if rest.starts_with("--") {
             rest = rest.split_once('\n').map_or("", |(_, left)| left);
+            continue;
+        }
+        if let Some(end) = kept(rest) {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
             continue;
         }
         let word = out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -140,8 +140,17 @@ fn after_type(cast: &str) -> &str {
     left.strip_prefix(" precision").unwrap_or(left)
 }
 
-fn literal_end(rest: &str) -> usize {
-    rest[1..].find('\'').map_or(rest.len(), |at| at + 2)
+/// How much of the beginning is a literal, a quoted name or a comment. A doubled quote ends one and begins the next.
+fn kept(rest: &str) -> Option<usize> {
+    let (open, close) = [("'", "'"), ("\"", "\""), ("`", "`"), ("[", "]"), ("/*", "*/")]
+        .into_iter()
+        .find(|(open, _)| rest.starts_with(open))?;
+    let inside = &rest[open.len()..];
+    Some(
+        inside
+            .find(close)
+            .map_or(rest.len(), |at| open.len() + at + close.len()),
+    )
 }
 
 #[cfg(test)]
@@ -185,6 +194,11 @@ mod tests {
             ("sum(greatest(a, b))", "sum(max(a, b))".to_owned()),
             ("it''s 'it''s ::x' y::text", "it''s 'it''s ::x' y".to_owned()),
             ("a -- a sweep's\nAND b::text", "a AND b".to_owned()),
+            ("/* it's */ a::text", "/* it's */ a".to_owned()),
+            (
+                r#""it's" "a::b--c" "d ""sluice.e" `now()` [f's::g] h::text"#,
+                r#""it's" "a::b--c" "d ""sluice.e" `now()` [f's::g] h"#.to_owned(),
+            ),
         ] {
             assert_eq!(sqlite(written), expected, "{written}");
         }

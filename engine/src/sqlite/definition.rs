@@ -91,7 +91,7 @@ pub enum ClauseKind {
     Check,
     /// REFERENCES
     References,
-    /// [NOT] DEFERRABLE, of the REFERENCES before it
+    /// `[NOT] DEFERRABLE`, of the REFERENCES before it
     Deferrable,
     /// COLLATE
     Collate,

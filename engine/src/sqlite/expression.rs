@@ -111,7 +111,7 @@ fn as_string(name: &str) -> &'static str {
 /// # Errors
 /// [`IdentError`] for a column that cannot be quoted.
 pub fn wrong_sql(column: &str, up: &str) -> Result<String, IdentError> {
-    Ok(format!("{} COLLATE BINARY IS NOT ({up})", ident::quote(column)?))
+    Ok(format!("{} COLLATE BINARY IS NOT +({up})", ident::quote(column)?))
 }
 
 /// The assignment that makes `column` right.

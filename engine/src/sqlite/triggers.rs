@@ -2,7 +2,7 @@
 //!
 //! The rules are those of [`crate::postgres::triggers`], argued in ARCHITECTURE.md, "Dual-write"; the SQL is another, because a
 //! trigger of SQLite cannot assign to NEW, has no variables and cannot catch. So the row is written a second time, by an AFTER
-//! trigger, and everything about one event is in one trigger (several on one event fire in no defined order). [`body`] says why the
+//! trigger, and everything about one event is in one trigger (several on one event fire in no defined order). `body` says why the
 //! second write comes to rest, whatever `recursive_triggers` says.
 //!
 //! What would break it: an expression that can raise (the application's write would fail; the planner admits none), a table named

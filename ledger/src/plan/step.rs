@@ -118,11 +118,24 @@ pub struct Step {
     /// trigger; on PostgreSQL a statement of the step does it, and this is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refuse_if: Vec<RefuseIf>,
+    /// Statements that are run only if a query answers true, because what they do may be done already while the rest is not: a
+    /// trigger that was dropped by hand is put back without renaming a column again. On PostgreSQL a statement asks by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_if: Vec<OnlyIf>,
     /// Which side is the truth once this step is committed; recorded with the job in the step's own transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Authority>,
     /// What it locks and risks.
     pub risk: Risk,
+}
+
+/// A question whose answer *true* lets a statement run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlyIf {
+    /// The statement, by its place in [`Step::statements`].
+    pub statement: u32,
+    /// A query that answers one boolean.
+    pub query: String,
 }
 
 /// A question whose answer *true* keeps a step from running.

@@ -21,6 +21,9 @@ const TARGET_CHUNK: Duration = Duration::from_secs(10);
 const MIN_CHUNK_BLOCKS: u64 = 64;
 /// 2 GiB.
 const MAX_CHUNK_BLOCKS: u64 = 262_144;
+/// Where blocks may be empty (SQLite: rowids that the application gives have gaps of any size), a table is cut into at most about so
+/// many chunks. A batch there is bounded by the rows it meets, so a chunk may be of any size; and one worker writes at a time anyway.
+const MOST_CHUNKS: u64 = 32;
 /// A table that changes more often than this under its sweeps will not converge.
 const MAX_DRIFTS: u32 = 5;
 
@@ -176,6 +179,7 @@ impl Next<'_> {
         let window = u64::from(self.machine.budget.max_parallel.max(1));
         let mut free = window.saturating_sub(fact.sweep.open);
         let mut cut = Vec::new();
+        let sparse = self.plan.fills[fill].row.is_some();
         let machine = &mut self.machine.fills[fill];
         while let Some(leaf) = fact.leaves.get(machine.leaf as usize) {
             if machine.next_block >= leaf.blocks {
@@ -186,7 +190,12 @@ impl Next<'_> {
             if free == 0 {
                 break;
             }
-            let end_block = end_of_chunk(machine.next_block, leaf.blocks, machine.chunk_blocks, window);
+            let size = if sparse {
+                machine.chunk_blocks.max(leaf.blocks.div_ceil(MOST_CHUNKS))
+            } else {
+                machine.chunk_blocks
+            };
+            let end_block = end_of_chunk(machine.next_block, leaf.blocks, size, window);
             cut.push(ChunkRange {
                 fill: fill as u32,
                 sweep: machine.sweep,

@@ -27,6 +27,7 @@ pub(crate) fn plan() -> Plan {
         undoes: None,
         not_ours: None,
         refuse_if: Vec::new(),
+        only_if: Vec::new(),
         holds_until: None,
         authority: None,
         risk: Risk {

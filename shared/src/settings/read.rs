@@ -13,7 +13,7 @@ use super::{
     TargetSettings, TelemetrySettings, VerifierSettings,
 };
 
-const DATABASE: &[&str] = &["postgres", "postgresql"];
+const DATABASE: &[&str] = &["postgres", "postgresql", "sqlite"];
 
 /// Reads everything, on top of the faults found before.
 pub(super) fn settings(merged: HashMap<String, Value>, faults: Vec<Fault>) -> Result<Settings, Error> {
@@ -60,7 +60,7 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
         table.fault(
             "url",
             "nothing",
-            "the data role's URL, postgres://user:password@host:5432/database",
+            "the data role's URL, postgres://user:password@host:5432/database, or sqlite:FILE",
         );
     }
     let admin_url = table.url("admin_url", DATABASE);
@@ -68,15 +68,20 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
     let ledger_url = table.url("ledger_url", DATABASE);
     let replicas = table.list("replicas");
     let acknowledge_publications = table.list("acknowledge_publications");
-    table.finish();
-    url.map(|url| TargetSettings {
+    let target = url.map(|url| TargetSettings {
         url,
         admin_url,
         monitor_url,
         ledger_url,
         replicas,
         acknowledge_publications,
-    })
+    });
+    if let Some(key) = target.as_ref().and_then(TargetSettings::beside_a_file) {
+        let expected = "no key here: on SQLite there is one file, and every role has it by url";
+        table.fault(key, "a URL of its own", expected);
+    }
+    table.finish();
+    target
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -158,7 +158,11 @@ impl<'a> Table<'a> {
     pub(super) fn url(&mut self, key: &'static str, schemes: &[&str]) -> Option<SecretString> {
         let value = self.take(key)?;
         let origin = value.origin().map(str::to_owned);
-        let expected = format!("a URL that begins with {}://", schemes.join(":// or "));
+        let begins: Vec<String> = schemes
+            .iter()
+            .map(|scheme| format!("{scheme}{}", after(scheme)))
+            .collect();
+        let expected = format!("a URL that begins with {}", begins.join(" or "));
         match value.kind {
             ValueKind::String(text) if is_url(&text, schemes) => Some(SecretString::from(text)),
             ValueKind::String(text) => {
@@ -221,7 +225,22 @@ impl<'a> Table<'a> {
     }
 }
 
+/// A file is named by its path, which no host comes before.
+const OF_A_FILE: &str = "sqlite";
+
+fn after(scheme: &str) -> &'static str {
+    if scheme == OF_A_FILE { ":" } else { "://" }
+}
+
 fn is_url(text: &str, schemes: &[&str]) -> bool {
+    if let Some((OF_A_FILE, path)) = text.split_once(':') {
+        // Neither a database in memory nor a parameter of the driver.
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return schemes.contains(&OF_A_FILE)
+            && !path.is_empty()
+            && !path.starts_with(':')
+            && !path.contains('?');
+    }
     url::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_authority())
 }
 

@@ -263,3 +263,38 @@ fn each_role_falls_back_to_the_next_mightier_url() {
     target.monitor_url = Some(url("monitor"));
     assert_eq!(shown(&target), ["data", "owner", "monitor", "ledger"]);
 }
+
+#[test]
+fn a_target_may_be_a_file_which_every_role_has_by_one_url() {
+    for url in [
+        "sqlite:music.db",
+        "sqlite://music.db",
+        "sqlite:///var/lib/my music.db",
+    ] {
+        let settings = load(&format!("[targets.main]\nurl = \"{url}\""), &[], &[]).unwrap();
+        let main = &settings.targets[&TargetName::from("main")];
+        assert_eq!(main.url_for(DatabaseRole::Ledger).expose_secret(), url);
+    }
+    for (file, fault) in [
+        ("url = \"sqlite:\"", "targets.main.url: sqlite:(not shown)"),
+        (
+            "url = \"sqlite::memory:\"",
+            "targets.main.url: sqlite:(not shown)",
+        ),
+        (
+            "url = \"sqlite:a?mode=ro\"",
+            "targets.main.url: sqlite:(not shown)",
+        ),
+        (
+            "url = \"sqlite:a\"\nledger_url = \"sqlite:b\"",
+            "targets.main.ledger_url: a URL of its own",
+        ),
+        (
+            "url = \"postgres://db/a\"\nmonitor_url = \"sqlite:b\"",
+            "targets.main.monitor_url: a URL of its own",
+        ),
+    ] {
+        let found = faults(&format!("[targets.main]\n{file}"), &[]);
+        assert!(found.len() == 1 && found[0].starts_with(fault), "{found:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The ground on SQLite: a file of its own in a folder of its own, which goes at the end.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use engine::db::Connection;
 use engine::postgres::error::Error as EngineError;
@@ -53,7 +53,7 @@ pub fn of_its_own() -> Result<SecretString, Error> {
 }
 
 /// Makes the file. Readers and the writer do not wait for each other in its journal mode, as an application would have it.
-pub(super) async fn make_file(path: &std::path::Path) -> Result<(), Error> {
+pub(super) async fn make_file(path: &Path) -> Result<(), Error> {
     let made = session::options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -76,8 +76,8 @@ pub(super) async fn make(conn: &mut Connection) -> Result<(), Error> {
 }
 
 /// Removes the folder with the file and whatever lies beside it.
-pub(super) fn remove(path: PathBuf) -> Result<(), Error> {
-    let folder = path.parent().map_or(path.clone(), std::path::Path::to_owned);
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(path).to_owned();
     match std::fs::remove_dir_all(&folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
             path: folder,

@@ -1,5 +1,6 @@
 //! What a person reads of a job, from made-up rows.
 
+use engine::catalog::EngineKind;
 use ledger::flags::Flag;
 use ledger::plan::Phase;
 use ledger::status::StageRow;
@@ -49,6 +50,7 @@ fn status() -> Status {
                 ended_at: None,
             },
         ],
+        engine: EngineKind::Postgresql,
         authority: "old".to_owned(),
         flags: vec![Flag {
             name: "track.seconds.read".to_owned(),
@@ -160,7 +162,7 @@ gates
   expand: opened by grace; raw SQL
 
 progress
-  50% of the sweep: 1,000 of 2,000 blocks; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
+  50% of the sweep; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
   chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries
   checked: 0 rows, 1 wrong, 1 in quarantine
 
@@ -229,6 +231,7 @@ fn the_object_keeps_its_field_names() {
         [
             "authority",
             "commands",
+            "engine",
             "events",
             "failed_chunks",
             "flags",
@@ -318,6 +321,18 @@ fn a_stage_that_was_taken_back_shows_no_duration() {
     assert!(
         page.contains("undone   began 2026-01-01 00:00:00Z, taken back by 2026-01-01 01:00:00Z")
             && !page.contains("took"),
+        "{page}"
+    );
+}
+
+#[test]
+fn flags_of_a_file_are_not_said_to_be_read_by_a_function_that_it_lacks() {
+    let mut on_file = status();
+    on_file.engine = EngineKind::Sqlite;
+    let page = text(&on_file);
+    assert!(
+        page.contains("SELECT percentage FROM sluice_flag WHERE name = 'track.seconds.read'")
+            && !page.contains("is_on"),
         "{page}"
     );
 }

@@ -3,7 +3,7 @@
 //! A body is a list of statements about the one row that fired it. There are no variables: a later statement sees what an earlier one
 //! did in the table itself, while OLD and NEW keep what the application's statement did. So first everything is *told* (counter,
 //! quarantine), while the row still is what the application left; then the old side is *restored*, all columns in one statement;
-//! then it is *refused* what the old column would have refused; last the new side is *derived*. What was written is asked of OLD
+//! then it is *refused* what the old column refuses or would have refused; last the new side is *derived*. What was written is asked of OLD
 //! and NEW and cannot change on the way.
 //!
 //! **Why it comes to rest.** The body's own UPDATEs fire the update trigger again: always from the insert trigger (it is another
@@ -16,7 +16,12 @@
 //!   the row that it has restored.)
 //! - Deriving changes new columns only, to exactly what `up` gives, and such a write of the new side is never carried back: 5432 ms
 //!   would become 5 s and then 5000 ms.
-//! - No statement touches a row that is as it should be, so every chain of activations ends, whatever other triggers the table has.
+//! - No statement touches a row that is as it should be, so our part of every chain of activations ends. (A trigger of the user's that
+//!   writes the row at each update without end does so without us, too, once `recursive_triggers` is on.)
+//!
+//! The same holds of an activation by somebody else's trigger that writes the row between the application's write and ours: while new is the
+//! authority it finds neither side changed; while old is, it derives the new columns too early, and [`super::old`] says
+//! what becomes of a new side that was written alone.
 //!
 //! **Why all old columns are restored in one statement.** Between two, the inner activation would derive a new column whose own way back
 //! has not been gone yet, and the application's write of it would be lost.
@@ -113,6 +118,7 @@ fn text(scene: &Scene<'_>, name: &str) -> Result<String, IdentError> {
         Authority::New => statements.extend(new::put_back(scene)?),
     }
     for place in scene.places() {
+        statements.push(refuse::left_out(scene, &place)?);
         statements.extend(refuse::null(scene, &place)?);
     }
     statements.extend(derive::derive(scene)?);

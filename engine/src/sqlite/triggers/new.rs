@@ -16,9 +16,8 @@
 //! they leave alone is related all the same: no check calls it a mismatch, and no truth is lost.
 
 use super::body::{Event, Place, Scene};
-use super::old::not;
 use super::restore::Sides;
-use super::row::{Assignment, all, any, differs, wrong};
+use super::row::{Assignment, all, any, differs, not, wrong};
 use super::written;
 use crate::sqlite::ident::IdentError;
 

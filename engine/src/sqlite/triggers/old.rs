@@ -7,7 +7,7 @@
 
 use super::body::{Place, Scene};
 use super::restore::Sides;
-use super::row::{Laid, all, any, differs, wrong};
+use super::row::{Laid, all, any, not, wrong};
 use super::written;
 use crate::sqlite::ident::IdentError;
 
@@ -60,14 +60,14 @@ fn disagrees(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<Stri
 
 /// The row no longer has what the application wrote to the new side, although nobody has written the old one since.
 fn overridden(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, IdentError> {
-    let changed = |column: &str| -> Result<String, IdentError> {
-        let cell = scene.row.cell(column)?;
-        Ok(differs(&cell, &format!("NEW.{cell}")))
-    };
-    let reads: Result<Vec<_>, _> = place.pair.reads.iter().map(|c| changed(c)).collect();
-    Ok(all(&[&changed(&place.pair.new)?, &not(&any(reads?.into_iter()))]))
-}
-
-pub(super) fn not(condition: &str) -> String {
-    format!("NOT ({condition})")
+    let column = |column: &String| scene.row.cell(column);
+    let reads: Result<Vec<_>, IdentError> = place.pair.reads.iter().map(column).collect();
+    let same = reads?
+        .into_iter()
+        .map(|cell| format!("{cell} COLLATE BINARY IS NEW.{cell}"));
+    let new = scene.row.cell(&place.pair.new)?;
+    let conditions: Vec<String> = std::iter::once(format!("{new} COLLATE BINARY IS NOT NEW.{new}"))
+        .chain(same)
+        .collect();
+    Ok(format!("({})", conditions.join(" AND ")))
 }

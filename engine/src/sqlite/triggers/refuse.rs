@@ -5,9 +5,8 @@
 //! to fill it. The application gets SQLite's own words; the extended code says that a trigger raised them.
 
 use super::body::{Event, Place, Scene};
-use super::old::not;
-use super::restore::{Sides, leads};
-use super::row::all;
+use super::restore::{Sides, carried, leads};
+use super::row::{all, differs, not};
 use super::{Authority, OnDownError};
 use crate::sqlite::ident::{self, IdentError};
 
@@ -30,6 +29,21 @@ pub(super) fn null(scene: &Scene<'_>, place: &Place<'_>) -> Result<Option<String
         scene.mirror.table.name, place.down.column
     );
     Ok(Some(raise(scene, &message, &when)))
+}
+
+/// An old column that was to be restored and still is what the application's statement left. OR IGNORE takes the place of every conflict
+/// clause in a trigger, so a UNIQUE or a CHECK of the old column leaves out the body's own UPDATE and nothing else: the row would
+/// stay with a new side that its old side never had, twice where it may be there once. The application asked for the whole row to be
+/// left out, which no trigger can do any more; so the statement fails.
+pub(super) fn left_out(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, IdentError> {
+    let sides = Sides::of(scene, place)?;
+    let carried = carried(scene, place, &sides)?;
+    let untouched = not(&differs(&sides.old, &format!("NEW.{}", sides.old)));
+    let message = format!(
+        "sluice: this write of column {:?} of table {:?} is refused by a constraint of column {:?}, and OR IGNORE cannot leave it out",
+        place.pair.new, scene.mirror.table.name, place.down.column
+    );
+    Ok(raise(scene, &message, &all(&[&carried, &untouched])))
 }
 
 /// A write of the new side that `down` cannot carry back, where the spec chose to fail it.

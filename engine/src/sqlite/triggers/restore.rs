@@ -1,7 +1,7 @@
 //! Puts `down` of the new side into the old column, where it can be and where the authority says so.
 
 use super::body::{Place, Scene, laid};
-use super::row::{Assignment, all, any, wrong};
+use super::row::{Assignment, all, any, mentions, wrong};
 use super::{Authority, new, old};
 use crate::sqlite::ident::IdentError;
 
@@ -17,15 +17,12 @@ pub(super) struct Sides {
 }
 
 impl Sides {
-    /// Pairs are gone through in order: one that reads a column which an earlier one restores sees the restored value. Whether `down` reads
-    /// it is asked of its words; a column that is laid over the row in vain changes nothing.
+    /// Pairs are gone through in order: one that reads a column which an earlier one restores sees the value to be restored (as `down` gives it,
+    /// not yet as the column will store it: where that makes a difference, the derived new columns are right all the same).
     pub(super) fn of(scene: &Scene<'_>, place: &Place<'_>) -> Result<Self, IdentError> {
         let Place { pair, down } = *place;
-        let words = down.expression.to_ascii_lowercase();
         let for_up = laid(scene, place, |column| pair.reads.iter().any(|c| c == column))?;
-        let for_down = laid(scene, place, |column| {
-            words.contains(&column.to_ascii_lowercase())
-        })?;
+        let for_down = laid(scene, place, |column| mentions(&down.expression, column))?;
         let by_down = match scene.authority {
             Authority::Old => old::down(scene, place, for_down)?,
             Authority::New => scene.row.down(down, &for_down)?,
@@ -59,7 +56,7 @@ pub(super) fn leads(scene: &Scene<'_>, place: &Place<'_>) -> Result<String, Iden
 }
 
 /// The new side leads, and `down` gives what the old column may hold and does not hold yet.
-fn carried(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String, IdentError> {
+pub(super) fn carried(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String, IdentError> {
     let leads = leads(scene, place)?;
     let changes = wrong(&sides.old, &sides.down);
     if place.down.not_null {

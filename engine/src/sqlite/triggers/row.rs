@@ -52,7 +52,11 @@ impl<'a> Row<'a> {
 
     /// `down` may read any column of the row.
     pub(super) fn down(&self, down: &Down, laid: &[Laid]) -> Result<String, IdentError> {
-        self.over(&down.expression, laid, self.hidden.iter())
+        let hidden = self
+            .hidden
+            .iter()
+            .filter(|h| mentions(&down.expression, &h.column));
+        self.over(&down.expression, laid, hidden)
     }
 
     fn over<'h>(
@@ -118,6 +122,14 @@ pub(super) struct Assignment {
     pub(super) when: String,
 }
 
+/// The expression may read the column: its name occurs in it. Names know no case beyond ASCII, and one that holds a quote is written in more
+/// than one way, so that it is taken to be read. A column that is laid over the row in vain changes nothing.
+pub(super) fn mentions(expression: &str, column: &str) -> bool {
+    let is_plain = !column.contains(['"', '`', '[', ']', '\'']);
+    let (expression, column) = (expression.to_ascii_lowercase(), column.to_ascii_lowercase());
+    !is_plain || expression.contains(&column)
+}
+
 /// The stored value is not what is stored of `value`. The binary collation, so that NOCASE hides nothing; the unary plus, so that
 /// the column's own affinity decides and not that of a column that `value` may be: '05' in a text column is not 5.
 pub(super) fn wrong(cell: &str, value: &str) -> String {
@@ -135,11 +147,16 @@ pub(super) fn any(conditions: impl Iterator<Item = String>) -> String {
     match conditions.as_slice() {
         [] => "0".to_owned(),
         [only] => only.clone(),
-        several => format!("({})", several.join("\n            OR ")),
+        several => format!("({})", several.join(" OR ")),
     }
 }
 
 /// All of the conditions hold.
 pub(super) fn all(conditions: &[&str]) -> String {
     format!("({})", conditions.join(" AND "))
+}
+
+/// The condition does not hold.
+pub(super) fn not(condition: &str) -> String {
+    format!("NOT ({condition})")
 }

@@ -4,8 +4,9 @@
 //! triggers meets another schema cookie when it begins to write: SQLite compiles the statement again. So no writer with the old
 //! body outlives the transaction.
 //!
-//! **Why triggers go before a column is renamed.** ALTER TABLE reads the whole schema again and rewrites what names the column:
-//! our triggers would be rewritten, too, into a text that is no longer the plan's.
+//! **Why triggers go before a column is renamed.** ALTER TABLE reads the whole schema again and rewrites what names the column, the
+//! user's views and triggers too: ours would become a text that is no plan's, or be what ALTER TABLE stumbles over. A rename is not asked
+//! whether it has happened, as on PostgreSQL: SQLite knows no such question in a statement, so the caller asks first.
 
 use super::body::Triggers;
 use super::{Hidden, Mirror};

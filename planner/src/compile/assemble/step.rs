@@ -61,6 +61,7 @@ impl Steps {
             undoes: None,
             not_ours: None,
             refuse_if: Vec::new(),
+            only_if: Vec::new(),
             holds_until: None,
             authority: None,
             risk,

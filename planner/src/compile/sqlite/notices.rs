@@ -92,8 +92,8 @@ fn rebuilt(draft: &mut Draft<'_>, at: usize) {
     }
     let message = format!(
         "{} is rebuilt before anything else, so that {} may be NULL for the time of the job: one copy of the table under the file's write \
-         lock, and another at the drop or on the way back with --discard. For as long as a copy takes every other writer waits, and one \
-         whose busy timeout is shorter fails. Try it on a copy of the file; run ANALYZE afterwards, because the table's statistics go with the old one",
+         lock, and another at the drop or on the way back with --discard. For as long as a copy takes every other writer waits, and in a file \
+         whose journal mode is not WAL every reader, too; one whose busy timeout is shorter fails. Try it on a copy of the file; run ANALYZE afterwards, because the table's statistics go with the old one",
         draft.tables[at].shown,
         columns(shape)
     );

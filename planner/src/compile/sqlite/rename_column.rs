@@ -117,10 +117,12 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
     if !later.is_empty() {
         let message = format!(
             "What belongs to `{}` of {shown} comes to `{to}` at the drop, not before: {}. Until then a query that looks for rows by `{to}` reads \
-             every row, and ON CONFLICT cannot name it. Where the application needs that, create an index on `{to}` before reads flip, and drop \
-             it before the soft drop, which refuses an index that it does not know.",
+             every row, and ON CONFLICT cannot name it. A value that may be there once is refused through `{}`, by an error: INSERT OR IGNORE and ON \
+             CONFLICT DO NOTHING cannot leave it out. Where the application needs any of that, create an index on `{to}` (a unique one, where \
+             the old one is) before reads flip, and drop it before the soft drop, which refuses an index that it does not know.",
             from.name,
-            later.join(", ")
+            later.join(", "),
+            from.name
         );
         draft.notice_to_approve("SL-INDEX-LATER", message);
     }

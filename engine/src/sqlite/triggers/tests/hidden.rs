@@ -128,3 +128,22 @@ async fn a_schema_change_elsewhere_does_not_choke_on_the_triggers() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_hidden_column_is_found_in_whatever_way_the_author_writes_it() {
+    const TABLE: &str = r#"CREATE TABLE track (id INTEGER PRIMARY KEY, old INTEGER, "a ""b""" INTEGER, new INTEGER, c INTEGER)"#;
+    let first = with_down(
+        pair("new", "old + 1", &["old"]),
+        "old",
+        "new - 1 + coalesce(OLD, 0) * 0",
+    );
+    // SQLite takes a quoted name that it does not find for text.
+    let down = r#"c - 1 + (typeof("a ""b""") = 'text')"#;
+    let second = with_down(pair("c", r#""a ""b""" + 1"#, &["a \"b\""]), "a \"b\"", down);
+    everywhere(Hidden, TABLE, &mirror(vec![first, second]), async |db| {
+        db.ok("INSERT INTO track (id, new, c) VALUES (1, 5, 7)").await;
+        let columns = ["sluice_0123456789_h0", "new", "sluice_0123456789_h1", "c"];
+        assert_eq!(db.rows(&columns).await, "4 5 6 7");
+    })
+    .await;
+}

@@ -46,7 +46,7 @@ pub(super) fn write(
     rules: &[Rule],
     authority: Authority,
     before: Option<&Row>,
-    written: Row,
+    written: &Row,
 ) -> Result<(Row, Told), Refused> {
     let mut told = Told::default();
     let mut row = written.clone();

@@ -2,7 +2,7 @@
 
 use super::db::Phase::{self, New, Old};
 use super::db::{Db, everywhere};
-use super::pairs::{TRACK, mirror, pair, partial, rename, seconds, with_down};
+use super::pairs::{TRACK, mail, mirror, pair, partial, rename, seconds, with_down};
 use crate::mirror::OnDownError::Close;
 
 /// Touches the row again at every write, as many applications do. `other` counts how often.
@@ -81,10 +81,11 @@ async fn a_write_that_another_trigger_makes_is_mirrored() {
     }
 }
 
+const AUDIT: &str = "CREATE TABLE audit (what TEXT);
+    CREATE TRIGGER audit AFTER UPDATE ON track BEGIN INSERT INTO audit VALUES (NEW.id); END;";
+
 #[tokio::test]
 async fn an_audit_sees_one_write_of_ours_and_none_where_all_is_right() {
-    const AUDIT: &str = "CREATE TABLE audit (what TEXT);
-        CREATE TRIGGER audit AFTER UPDATE ON track BEGIN INSERT INTO audit VALUES (NEW.id); END;";
     for phase in [Old, New] {
         everywhere(phase, TRACK, &mirror(vec![seconds(), rename()]), async |db| {
             db.ok("INSERT INTO track (id, milliseconds, title) VALUES (1, 5432, 'a')")
@@ -94,9 +95,22 @@ async fn an_audit_sees_one_write_of_ours_and_none_where_all_is_right() {
             assert_eq!(db.one("SELECT count(*) FROM audit").await, "1");
             db.ok("UPDATE track SET milliseconds = 6789, title = 'b'").await;
             assert_eq!(db.one("SELECT count(*) FROM audit").await, "3");
+            db.ok("UPDATE track SET seconds = 8, name = 'c'").await;
+            assert_eq!(db.one("SELECT count(*) FROM audit").await, "5");
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn what_old_says_already_is_not_written_to_it_again() {
+    everywhere(New, TRACK, &mirror(vec![mail()]), async |db| {
+        db.ok("INSERT INTO track (id, email) VALUES (1, 'Bob')").await;
+        db.ok(AUDIT).await;
+        db.ok("UPDATE track SET mail = 'Bob'").await;
+        assert_eq!(db.one("SELECT count(*) FROM audit").await, "1");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -105,6 +105,42 @@ async fn what_both_pairs_say_together_is_not_taken_apart() {
 }
 
 #[tokio::test]
+async fn a_way_back_reads_what_an_earlier_pair_has_just_restored() {
+    let mut label = label();
+    label.down.as_mut().unwrap().expression = "substr(name, 1, 1) || milliseconds".into();
+    for phase in [Old, New] {
+        everywhere(
+            phase,
+            TRACK,
+            &mirror(vec![seconds(), label.clone()]),
+            async |db| {
+                db.ok("INSERT INTO track (id, milliseconds, title) VALUES (1, 5432, 'a')")
+                    .await;
+                db.ok("UPDATE track SET seconds = 7, name = 'b'").await;
+                let name = if phase == Old { "'b7000/7000'" } else { "'b'" };
+                assert_eq!(db.rows(&TOGETHER).await, format!("7000 7 'b7000' {name}"));
+            },
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_old_column_that_may_not_be_empty_is_not_related_by_being_so() {
+    let label = not_null(label(), OnDownError::Close);
+    everywhere(New, TRACK, &mirror(vec![seconds(), label]), async |db| {
+        db.ok("INSERT INTO track (id, milliseconds, name) VALUES (1, 5432, 'none')")
+            .await;
+        assert_eq!(db.rows(&TOGETHER).await, "5432 5 NULL 'none'");
+        assert_eq!(
+            db.notes().await,
+            r#"closed name {"id":1}, conflict name {"id":1}"#
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_side_whose_way_back_is_closed_survives_what_another_pair_restores() {
     let label = not_null(label(), OnDownError::Close);
     everywhere(New, TRACK, &mirror(vec![seconds(), label]), async |db| {

@@ -3,13 +3,13 @@
 use classifier::{Generated, Sqlite};
 use engine::mirror::{Authority, MirrorSql};
 use engine::postgres::ident::{IdentError, quote};
-use ledger::plan::{Phase, RefuseIf};
+use ledger::plan::{OnlyIf, Phase, RefuseIf};
 
 use super::forward::{added_to, names};
 use crate::compile::assemble::cutover::{Mirrored, columns, dropped, is_contractible, mirrored, writes_move};
 use crate::compile::assemble::step::{Made, NewStep, Steps};
 use crate::compile::dialect::is_same;
-use crate::compile::draft::{Draft, TableDraft};
+use crate::compile::draft::{Draft, Replaced, TableDraft};
 use crate::compile::sqlite::{Shape, done, rebuild};
 use engine::catalog::EngineKind;
 
@@ -69,12 +69,14 @@ fn hide(draft: &Draft<'_>, table: &TableDraft<'_>, mirror: &MirrorSql, steps: &m
         done: Some(swap.done.clone()),
     });
     step.refuse_if = unknown(draft, table);
+    let shown = |replaced: &Replaced| replaced.column.clone();
+    step.only_if = renames(table, &swap.statements, shown);
     steps.makes(Made::Hidden(table.function.clone()));
 }
 
 fn unhide(table: &TableDraft<'_>, mirror: &MirrorSql, steps: &mut Steps) {
     let Some(swap) = &mirror.unhide else { return };
-    steps.push(NewStep {
+    let step = steps.push(NewStep {
         phase: Phase::Unhide,
         table: Some(&table.table.name),
         what: Generated::Sqlite(Sqlite::RenameColumn),
@@ -82,7 +84,29 @@ fn unhide(table: &TableDraft<'_>, mirror: &MirrorSql, steps: &mut Steps) {
         statements: swap.statements.clone(),
         done: Some(swap.done.clone()),
     });
+    step.only_if = renames(table, &swap.statements, |replaced| replaced.hidden.clone());
     steps.takes_away(&Made::Hidden(table.function.clone()));
+}
+
+/// A column is renamed only while it bears the name it is to lose: after a drift the triggers may be all that is missing.
+fn renames(
+    table: &TableDraft<'_>,
+    statements: &[String],
+    loses: impl Fn(&Replaced) -> String,
+) -> Vec<OnlyIf> {
+    let renaming = (0..)
+        .zip(statements)
+        .filter(|(_, s)| s.starts_with("ALTER TABLE"));
+    renaming
+        .zip(&table.replaced)
+        .map(|((statement, _), replaced)| OnlyIf {
+            statement,
+            query: format!(
+                "SELECT {}",
+                done::has_column(&table.table.name.name, &loses(replaced))
+            ),
+        })
+        .collect()
 }
 
 /// What a copy at the drop would lose; nothing where DROP COLUMN does.
@@ -166,7 +190,7 @@ pub(in crate::compile::assemble) fn reasons(tables: &Mirrored<'_, '_>) -> Vec<St
          through the application's statements"
             .to_owned(),
         "the drop writes the table anew and holds the file's one write lock for as long as that takes: a writer whose busy timeout is shorter \
-         fails"
+         fails, and in a file whose journal mode is not WAL a reader, too"
             .to_owned(),
     ];
     for (table, _) in tables {

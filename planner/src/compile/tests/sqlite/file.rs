@@ -138,7 +138,14 @@ impl File {
             }
         }
         let before = self.rows(VIOLATIONS).await;
-        for statement in &step.statements {
+        for (at, statement) in (0..).zip(&step.statements) {
+            let mut wanted = true;
+            for condition in step.only_if.iter().filter(|c| c.statement == at) {
+                wanted &= self.is_true(&condition.query).await;
+            }
+            if !wanted {
+                continue;
+            }
             self.try_run(statement)
                 .await
                 .map_err(|error| format!("{error}: {statement}"))?;

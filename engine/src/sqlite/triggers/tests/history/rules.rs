@@ -6,7 +6,7 @@ use crate::mirror::{Mirror, OnDownError, Pair};
 
 pub(super) const TABLE: &str = "CREATE TABLE track (
     id INTEGER PRIMARY KEY, milliseconds INTEGER, title TEXT, email TEXT COLLATE NOCASE, bytes INTEGER, other INTEGER,
-    seconds INTEGER, name TEXT, mail TEXT COLLATE NOCASE, kb INTEGER, label TEXT)";
+    seconds INTEGER, name TEXT, mail TEXT COLLATE NOCASE, kb INTEGER, label TEXT, touched INTEGER)";
 
 pub(super) const COLUMNS: &[&str] = &[
     "milliseconds",

@@ -85,17 +85,17 @@ impl World {
         }
         let mut row: Row = COLUMNS.iter().map(|&column| (column, Value::Null)).collect();
         row.extend(sets.clone());
-        self.write(None, id, row)
+        self.write(None, id, &row)
     }
 
     fn update(&mut self, from: i64, to: i64, sets: &Set) -> Result<(), Refused> {
         let before = self.state.rows.remove(&from).unwrap();
         let mut row = before.clone();
         row.extend(sets.clone());
-        self.write(Some(&before), to, row)
+        self.write(Some(&before), to, &row)
     }
 
-    fn write(&mut self, before: Option<&Row>, id: i64, row: Row) -> Result<(), Refused> {
+    fn write(&mut self, before: Option<&Row>, id: i64, row: &Row) -> Result<(), Refused> {
         let authority = match self.phase {
             Phase::Old => Authority::Old,
             Phase::New | Phase::Hidden => Authority::New,
