@@ -173,7 +173,7 @@ fn without_old(table: &TableDraft<'_>, column: &str) -> Result<RefuseIf, IdentEr
             quote(column)?
         ),
         message: format!(
-            "nothing was dropped: {} has rows without `{column}`, whose way back was closed (`sluice quarantine` names them); give each a value \
+            "nothing was dropped: {} has rows without `{column}`, whose way back was closed (`sluice status` lists them); give each a value \
              in `{column}` first, because the new column holds the only one",
             table.shown
         ),
