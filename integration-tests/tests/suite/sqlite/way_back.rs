@@ -5,7 +5,7 @@ use ledger::JobState;
 use testbed::embedded::Embedded;
 use testbed::traffic::Shape;
 
-use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, walk};
+use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, some_rows_filled, walk};
 use crate::stages::cutover::{start, submit};
 
 /// Under both releases, but for the old one where it cannot work: whoever approves that old is hidden has it gone.
@@ -19,7 +19,11 @@ async fn back_from(shop: Move, state: JobState) -> Outcome {
     };
     let new = shop.new_release(&file).await?;
     let mut old = Some(shop.old_release(&file, 5_000_000_000).await?);
-    let job = submit(&embedded, &file, &shop.by_hand()).await?;
+    let mut spec = shop.by_hand();
+    if state == JobState::Backfilling {
+        spec.push_str("[backfill]\nmax_rows_per_second = 300\n");
+    }
+    let job = submit(&embedded, &file, &spec).await?;
     if state == JobState::SoftDropped {
         walk(&embedded, job, JobState::ContractReady).await?;
         if let Some(old) = old.take() {
@@ -27,6 +31,9 @@ async fn back_from(shop: Move, state: JobState) -> Outcome {
         }
     }
     walk(&embedded, job, state).await?;
+    if state == JobState::Backfilling {
+        some_rows_filled(&file).await?;
+    }
     embedded.roll_back(job, true).await?;
     if let Some(old) = old {
         settled(old, &file, Shape::Old).await?;
@@ -89,6 +96,16 @@ async fn without_discard(shop: Move, guards: usize) -> Outcome {
 async fn a_rollback_that_keeps_the_column_takes_the_mirror() -> Outcome {
     without_discard(SECONDS, 2).await?;
     without_discard(FAX, 0).await
+}
+
+#[tokio::test]
+async fn a_replaced_column_from_backfilling() -> Outcome {
+    back_from(SECONDS, JobState::Backfilling).await
+}
+
+#[tokio::test]
+async fn a_renamed_column_from_backfilling() -> Outcome {
+    back_from(FAX, JobState::Backfilling).await
 }
 
 #[tokio::test]
