@@ -87,7 +87,7 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Starts the child again after it ended; its folder is as it left it.
+    /// Starts the child again after it ended; its folder is as it left it. Its process id, 0 if it has ended already.
     ///
     /// # Errors
     /// It still runs, or the program cannot be run.
@@ -103,7 +103,11 @@ impl Kept {
             .context("the keeper does not answer")??;
         match self.state() {
             State::Running(pid) => Ok(pid),
-            other => bail!("{} did not start: {other:?}\n{}", self.name, self.log_tail()),
+            // It ran, and ended before we looked; whoever waits for something of it sees that.
+            State::Exited(_) => Ok(0),
+            other @ (State::Waiting | State::Failed(_)) => {
+                bail!("{} did not start: {other:?}\n{}", self.name, self.log_tail())
+            }
         }
     }
 

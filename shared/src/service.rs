@@ -32,6 +32,7 @@ use crate::telemetry::Metrics;
 pub use binary::run_binary;
 pub use chain::chain;
 pub use readiness::{Health, Part, Readiness};
+use signals::Ears;
 pub use signals::stop_on_signals;
 
 /// How long aborted work may take to roll back before it is dropped where it stands.
@@ -105,14 +106,16 @@ pub struct Bound {
     service: Service,
     listener: TcpListener,
     address: SocketAddr,
+    ears: Ears,
 }
 
 impl Service {
-    /// Opens the port and logs `listening on ADDRESS`.
+    /// Opens the port and logs `listening on ADDRESS`. Signals are heard from here on.
     ///
     /// # Errors
-    /// [`Error::Bind`].
+    /// [`Error::Bind`], [`Error::Signals`].
     pub async fn bind(self) -> Result<Bound, Error> {
+        let ears = Ears::open()?;
         let address = self.settings.listen;
         let fault = |source| Error::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(fault)?;
@@ -122,6 +125,7 @@ impl Service {
             service: self,
             listener,
             address,
+            ears,
         })
     }
 
@@ -152,14 +156,17 @@ impl Bound {
     /// Serves health and metrics, listens to signals, and drives `work` to its end.
     ///
     /// # Errors
-    /// [`Error::Signals`].
+    /// None today.
     pub async fn run<T>(self, shutdown: Shutdown, work: impl Future<Output = T>) -> Result<Ended<T>, Error> {
         let Self {
-            service, listener, ..
+            service,
+            listener,
+            ears,
+            ..
         } = self;
         let budget = service.settings.shutdown_budget;
         // Dropped at the end, whichever way: no task of the skeleton outlives the service.
-        let _signals = stop_on_signals(&shutdown, budget, service.clock.clone())?;
+        let _signals = ears.stop(&shutdown, budget, service.clock.clone());
         let over = CancellationToken::new();
         let _over = over.clone().drop_guard();
         let server = tokio::spawn(http::serve(

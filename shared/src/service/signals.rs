@@ -21,16 +21,40 @@ pub fn stop_on_signals(
     budget: Duration,
     clock: Arc<dyn Clock>,
 ) -> Result<AbortOnDropHandle<()>, Error> {
-    let terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let (heard, signals) = mpsc::channel(4);
-    let shutdown = shutdown.clone();
-    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-        tokio::join!(
-            listen(terminate, interrupt, heard),
-            two_steps(signals, shutdown, budget, &*clock)
-        );
-    })))
+    Ok(Ears::open()?.stop(shutdown, budget, clock))
+}
+
+/// SIGTERM and SIGINT as they come in from now on: one that comes while a service still starts ends it as any other does.
+#[derive(Debug)]
+pub(super) struct Ears {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ears {
+    pub(super) fn open() -> Result<Self, Error> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(Error::Signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Error::Signals)?,
+        })
+    }
+
+    /// See [`stop_on_signals`].
+    pub(super) fn stop(
+        self,
+        shutdown: &Shutdown,
+        budget: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> AbortOnDropHandle<()> {
+        let (heard, signals) = mpsc::channel(4);
+        let shutdown = shutdown.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::join!(
+                listen(self.terminate, self.interrupt, heard),
+                two_steps(signals, shutdown, budget, &*clock)
+            );
+        }))
+    }
 }
 
 async fn listen(mut terminate: Signal, mut interrupt: Signal, heard: mpsc::Sender<&'static str>) {

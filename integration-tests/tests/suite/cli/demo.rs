@@ -112,9 +112,9 @@ async fn a_database_that_is_not_free_is_refused_and_left_alone() -> Outcome {
             .await?,
         7
     );
-    desk.run(&["demo"])
+    desk.run(&["demo", "--database-url", "sqlite:mine.db"])
         .await?
         .exits(2)?
-        .says(&["sluice demo --database-url postgres://"])?;
+        .says(&["makes an SQLite file of its own"])?;
     Ok(())
 }
