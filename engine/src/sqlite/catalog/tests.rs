@@ -1,3 +1,5 @@
+//! What is read of a real file: every part of the catalog, and what is refused as a table.
+
 use super::*;
 use sqlx::Connection as _;
 

@@ -1,3 +1,5 @@
+//! Tables of every spelling, read and edited, and compared with what SQLite itself says of them.
+
 use super::*;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;

@@ -1,3 +1,5 @@
+//! What an expression may be, and in which words it is refused otherwise.
+
 use super::*;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;

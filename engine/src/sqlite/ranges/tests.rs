@@ -1,3 +1,5 @@
+//! Positions of rows, also where rowids are negative, huge or far apart.
+
 use super::*;
 use sqlx::Connection as _;
 

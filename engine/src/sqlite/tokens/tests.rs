@@ -1,3 +1,5 @@
+//! Where strings, quoted names and comments begin and end.
+
 use super::*;
 
 fn kinds(text: &str) -> Vec<(TokenKind, &str)> {
