@@ -23,6 +23,7 @@ pub mod filled;
 pub mod follow;
 pub mod order;
 pub mod out;
+pub mod paint;
 pub mod place;
 pub mod privileges;
 pub mod progress;

@@ -1,8 +1,7 @@
 //! Progress on standard error: a bar for a person who watches, plain lines for a log.
 //!
 //! Lines say each change of state, and of what is waited for, once. While there are rows to be filled they say how far it is
-//! every ten seconds; after that nothing moves but the clock, and the reason says until when. No colors: `NO_COLOR` has nothing
-//! to turn off.
+//! every ten seconds; after that nothing moves but the clock, and the reason says until when.
 
 mod line;
 
@@ -64,21 +63,15 @@ impl Progress {
             at: now,
             done: view.counts.rows_seen,
         });
-        let text = line::text(
-            view,
-            self.rows.recent_rate(),
-            self.blocks.eta(view.counts.blocks_total),
-        );
+        let rate = self.rows.recent_rate();
+        let eta = self.blocks.eta(view.counts.blocks_total);
         let changed = self.state != Some(view.job.state);
         let wait = line::waits(view);
         if changed {
             self.note(&line::entered(view));
         } else if wait.is_some() && wait != self.wait {
-            self.note(&format!(
-                "{}: {}",
-                view.job.name,
-                wait.as_deref().unwrap_or_default()
-            ));
+            let wait = wait.as_deref().unwrap_or_default();
+            self.note(&format!("{}: {wait}", view.job.name));
         }
         match &self.shown {
             Shown::Bar(bar) => {
@@ -87,15 +80,13 @@ impl Progress {
                 }
                 bar.set_length(view.counts.blocks_total.max(1));
                 bar.set_position(view.counts.blocks_done);
-                // The bar has no room for the job's name, which the lines above it say.
-                let prefix = format!("{}: ", view.job.name);
-                bar.set_message(text.strip_prefix(&prefix).unwrap_or(&text).to_owned());
+                bar.set_message(line::short(view, rate, eta));
             }
             Shown::Lines if changed => self.told = Some(now),
             Shown::Lines if !line::has_chunks(view.job.state) => {}
             Shown::Lines => {
                 if self.told.is_none_or(|told| now.saturating_sub(told) >= EVERY) {
-                    out::note(&text);
+                    out::note(&line::text(view, rate, eta));
                     self.told = Some(now);
                 }
             }
@@ -141,7 +132,7 @@ fn bar() -> ProgressBar {
 /// Only rows that are filled make a bar.
 fn style(state: JobState) -> ProgressStyle {
     let template = if line::has_chunks(state) {
-        "{spinner} [{bar:16}] {wide_msg}"
+        "{spinner} [{bar:16.cyan}] {wide_msg}"
     } else {
         "{spinner} {wide_msg}"
     };

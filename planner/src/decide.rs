@@ -220,7 +220,7 @@ impl Next<'_> {
                         .as_deref()
                         .map(|s| format!(" (SQLSTATE {s})"))
                         .unwrap_or_default();
-                    let or_back = if phase == Phase::Drop {
+                    let or_back = if phase == Phase::Drop && !self.nothing_is_dropped(facts) {
                         "; there is no way back any more"
                     } else {
                         ", or go back with `sluice rollback`"

@@ -178,8 +178,9 @@ async fn confirm(job: &Job<'_>, session: &mut Option<StepSession>) -> Result<(),
     let Some(session) = session else { return Ok(()) };
     match ask_alone(job, &mut session.conn).await {
         Ok(true) => Ok(()),
+        // Drift, and no other class: whoever reads it must know that the transaction was not undone.
         Ok(false) => Err(failed(
-            FailureClass::Permanent,
+            FailureClass::Drift,
             format!(
                 "{}: its statements were committed, but its question still answers no; \
                  somebody undid it at once, or the question does not fit the statements",

@@ -39,15 +39,15 @@ to = "fax_number"
 max_parallel = 4
 
 [flip]
-steps = [1, 10, 50, 100]
+steps = [1, 50, 100]
 soak = "1s"
 cache = "1s"
 
 [contract]
-soak = "2s"
+soak = "1s"
 
 [verify]
-watch = "2s"
+watch = "1s"
 "#,
         JOBS[0]
     )
@@ -88,7 +88,7 @@ pub(super) async fn begin(demo: &Demo, name: &str) -> Result<Releases, Halt> {
     let url = demo.url.expose_secret();
     let old = Load::default();
     demo.say(&format!(
-        "an application writes to it: a release that will follow flags, and an\n      older one that knows only `fax`, {} connections each",
+        "an application writes to it: a release that will follow flags, and an older one that knows only `fax`, {} connections each",
         old.writers
     ));
     let following = Traffic::start(url, table(name), following(demo, JOBS[0])).await?;
@@ -106,7 +106,10 @@ pub(super) async fn begin(demo: &Demo, name: &str) -> Result<Releases, Halt> {
 /// The migration stopped on its way, or Ctrl-C.
 pub(super) async fn run(scene: &mut Scene<'_>, mut releases: Releases) -> Result<(First, Vec<i64>), Halt> {
     let demo = scene.demo;
-    demo.say("first migration: fax becomes fax_number. Soaks are seconds here, to be\n      seen in one sitting; in earnest they are minutes for flags, days for a drop");
+    demo.say(
+        "first migration: fax becomes fax_number. Soaks are seconds here, to be seen in one sitting; in earnest they are minutes for \
+         flags, days for a drop",
+    );
     for traffic in [Some(&releases.following), releases.old.as_ref()]
         .into_iter()
         .flatten()

@@ -1,4 +1,4 @@
-//! The answer for people: at most 80 columns, no colors. Pure.
+//! The answer for people: at most 80 columns. Pure.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use shared::units::{format_count, format_duration};
 
 use super::verdict::{Answer, Percentiles, Promise, Writes};
 use crate::checklist::Item;
+use crate::paint::{Tone, painted};
 
 /// Columns of a terminal that nobody has made wider.
 const WIDTH: usize = 80;
@@ -58,7 +59,13 @@ pub fn text(answer: &Answer) -> String {
         kept(&mut out, promise);
     }
     let all = format_duration(Duration::from_secs_f64(answer.seconds.max(0.0)));
-    out.push_str(&format!("\nverdict: {}, in {all}\n", answer.verdict));
+    let tone = if answer.promises.iter().all(|promise| promise.holds) {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
+    let verdict = painted(tone, &answer.verdict.to_string());
+    out.push_str(&format!("\nverdict: {verdict}, in {all}\n"));
     out
 }
 
@@ -82,16 +89,24 @@ fn took(seconds: Option<f64>) -> String {
 
 /// One line if it holds; with its evidence if not, because that is what a reader asks then.
 fn checked(out: &mut String, item: &Item) {
-    let mark = if item.holds { "holds" } else { "not" };
-    out.push_str(&format!("  {mark:<7}{}\n", item.item));
+    let mark = if item.holds {
+        painted(Tone::Good, "holds  ")
+    } else {
+        painted(Tone::Waits, "not    ")
+    };
+    out.push_str(&format!("  {mark}{}\n", item.item));
     if !item.holds {
         indented(out, &item.evidence);
     }
 }
 
 fn kept(out: &mut String, promise: &Promise) {
-    let mark = if promise.holds { "held" } else { "BROKEN" };
-    out.push_str(&format!("  {mark:<7}{}\n", promise.promise));
+    let mark = if promise.holds {
+        painted(Tone::Good, "held   ")
+    } else {
+        painted(Tone::Bad, "BROKEN ")
+    };
+    out.push_str(&format!("  {mark}{}\n", promise.promise));
     indented(out, &promise.evidence);
 }
 
@@ -104,22 +119,8 @@ fn indented(out: &mut String, text: &str) {
 
 /// Broken between words; a word that is longer than the line is cut.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_inclusive(' ') {
-        let length = |text: &str| text.trim_end().chars().count();
-        if !line.is_empty() && line.chars().count() + length(word) > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        let mut rest = word.to_owned();
-        while length(&rest) > width {
-            lines.push(rest.chars().take(width).collect());
-            rest = rest.chars().skip(width).collect();
-        }
-        line.push_str(&rest);
-    }
-    lines.push(line);
-    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+    let lines = textwrap::wrap(text, width);
+    lines.iter().map(|line| line.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +128,10 @@ mod tests {
     use super::super::verdict::answer;
     use super::super::verdict::tests::findings;
     use super::*;
+
+    fn plain(answer: &Answer) -> String {
+        anstream::adapter::strip_str(&text(answer)).to_string()
+    }
 
     #[test]
     fn the_table_fits_a_terminal_and_ends_with_the_verdict() {
@@ -136,7 +141,7 @@ mod tests {
             (findings(), "verdict: every promise held, in 41.2s"),
             (found, "verdict: not every promise held, in 41.2s"),
         ] {
-            let text = text(&answer(&found));
+            let text = plain(&answer(&found));
             for line in text.lines() {
                 assert!(line.chars().count() <= WIDTH, "{line:?}");
                 assert_eq!(line, line.trim_end());
@@ -149,7 +154,7 @@ mod tests {
     fn what_does_not_hold_says_why() {
         let mut found = findings();
         found.second.schema_equal = false;
-        let text = text(&answer(&found));
+        let text = plain(&answer(&found));
         for line in [
             "rows                10,000",
             "mismatches          0",
@@ -160,13 +165,5 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line:?} is missing:\n{text}");
         }
-    }
-
-    #[test]
-    fn lines_are_broken_between_words_and_long_words_are_cut() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("        p50       p99", 30), ["        p50       p99"]);
-        assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("", 4), [""]);
     }
 }

@@ -4,6 +4,7 @@ use ledger::JobState;
 use shared::units::{format_count, format_rate};
 
 use crate::eta::Eta;
+use crate::paint::{Tone, painted};
 use crate::view::View;
 
 /// How far the job is: state, rows, rate, time left, or why nothing moves.
@@ -38,6 +39,30 @@ pub(super) fn text(view: &View, rate: Option<f64>, eta: Option<Eta>) -> String {
     text
 }
 
+/// The same beside a bar, at 80 columns: the lines above it say the job's name, and in whole what is cut here.
+pub(super) fn short(view: &View, rate: Option<f64>, eta: Option<Eta>) -> String {
+    let counts = &view.counts;
+    let percent = (counts.blocks_done.min(counts.blocks_total) * 100)
+        .checked_div(counts.blocks_total)
+        .filter(|_| has_chunks(view.job.state));
+    let mut text = percent.map_or(view.job.state.to_string(), |percent| format!("{percent}%"));
+    if let Some(why) = waits(view) {
+        text.push_str(&format!(", {why}"));
+        return text;
+    }
+    if percent.is_none() {
+        return text;
+    }
+    text.push_str(&format!(", {} rows", format_count(counts.rows_seen)));
+    if let Some(rate) = rate {
+        text.push_str(&format!(", {}", format_rate(rate)));
+    }
+    if let Some(eta) = eta {
+        text.push_str(&format!(", {eta} left"));
+    }
+    text
+}
+
 /// Whether chunks say how far a job is in this state. After the last row was checked, what is left is waiting.
 pub(super) fn has_chunks(state: JobState) -> bool {
     state <= JobState::Verified
@@ -64,9 +89,11 @@ pub(super) fn entered(view: &View) -> String {
         view.job.state,
         JobState::Paused | JobState::Held | JobState::Failed | JobState::Aborted
     );
+    let state = view.job.state.to_string();
+    let state = Tone::of(view.job.state).map_or(state.clone(), |tone| painted(tone, &state));
     match view.job.reason.as_ref().filter(|_| !stopped) {
-        Some(why) => format!("{}: {}, {why}", view.job.name, view.job.state),
-        None => format!("{}: {}", view.job.name, view.job.state),
+        Some(why) => format!("{}: {state}, {why}", view.job.name),
+        None => format!("{}: {state}", view.job.name),
     }
 }
 
@@ -112,6 +139,28 @@ mod tests {
             text(&view(JobState::Backfilling, half()), Some(1_234.0), Some(eta)),
             "track-seconds: backfilling 50%, 5,000 rows seen, 4,990 changed, 1,234 rows/s, 9s to 13s left"
         );
+    }
+
+    #[test]
+    fn beside_a_bar_it_fits_80_columns() {
+        let counts = Counts {
+            blocks_done: 12_345_678,
+            blocks_total: 20_000_000,
+            rows_seen: 1_000_000_000,
+            rows_changed: 999_999_999,
+            ..Counts::default()
+        };
+        let eta = Eta {
+            low: Duration::from_secs(3_700),
+            high: Duration::from_secs(4_200),
+        };
+        let text = short(&view(JobState::Backfilling, counts), Some(46_899.0), Some(eta));
+        assert!(
+            text.starts_with("61%, 1,000,000,000 rows, 46,899 rows/s, "),
+            "{text}"
+        );
+        // The spinner, the bar of 16 and its brackets stand before it.
+        assert!(text.len() + 21 <= 80, "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::units::{format_count, format_duration};
 
 use super::Report;
+use crate::paint::{Tone, painted};
 
 /// The report for people.
 #[must_use]
@@ -34,7 +35,11 @@ pub fn text(report: &Report) -> String {
     out.push_str(&cutover(report));
     out.push_str("checklist:\n");
     for item in &report.checklist {
-        let mark = if item.holds { "holds" } else { "  not" };
+        let mark = if item.holds {
+            painted(Tone::Good, "holds")
+        } else {
+            painted(Tone::Waits, "  not")
+        };
         out.push_str(&format!("  {mark}  {}\n         {}\n", item.item, item.evidence));
     }
     out

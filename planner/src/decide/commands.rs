@@ -161,6 +161,13 @@ impl Next<'_> {
                 self.enter(JobState::Expanding);
                 Ok("resumed: our objects are put back, then a new sweep begins".to_owned())
             }
+            Some(HoldCause::Step) if to == JobState::SoftDropped && self.machine.old == OldSide::Hidden => {
+                // The drop that failed is issued anew once everything before it was asked again. Until then nothing may drop.
+                self.machine.round += 1;
+                self.effects.push(Effect::CancelOutstanding);
+                self.enter(to);
+                Ok("resumed: what must hold before the drop is looked at again, then it is tried".to_owned())
+            }
             Some(HoldCause::Step | HoldCause::Data) | None => {
                 self.effects.push(Effect::RequeueFailed);
                 self.enter(to);

@@ -3,7 +3,9 @@
 use engine::postgres::triggers::Authority;
 use ledger::job::{JobState, Stage};
 use ledger::jobs::TableHold;
-use ledger::plan::Phase;
+use ledger::plan::{Phase, StepMode};
+use ledger::steps::TaskState;
+use ledger::tasks::FailureClass;
 
 use super::soak::{moment, stragglers, until};
 use super::{Effect, Facts, Next, OldSide};
@@ -93,7 +95,27 @@ impl Next<'_> {
             self.effects.push(Effect::EndStage(Stage::Contract));
             self.enter(JobState::Contracted);
             self.machine.soak_from = Some(facts.now);
+        } else if self.machine.state == JobState::Held && self.nothing_is_dropped(facts) {
+            self.machine.old = OldSide::Hidden;
         }
+    }
+
+    /// A drop has failed, and left everything as it was: its own transaction was undone, and no other was issued that could happen
+    /// or has happened.
+    pub(super) fn nothing_is_dropped(&self, facts: &Facts) -> bool {
+        let mut failed = false;
+        let untouched = self
+            .plan
+            .steps_of(Phase::Drop)
+            .all(|step| match facts.steps.get(&step.id) {
+                None | Some(TaskState::Cancelled) => true,
+                Some(TaskState::Failed(failure)) => {
+                    failed = true;
+                    step.mode != StepMode::Watched && failure.class != FailureClass::Drift
+                }
+                Some(TaskState::Ready | TaskState::Leased { .. } | TaskState::Done) => false,
+            });
+        failed && untouched
     }
 
     pub(super) fn contracted(&mut self) {

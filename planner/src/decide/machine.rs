@@ -80,7 +80,7 @@ pub enum OldSide {
     InPlace,
     /// A step that hides it was issued; it may be hidden.
     Hidden,
-    /// A step that drops it was issued: there is no way back.
+    /// A step that drops it was issued: there is no way back, unless it fails and is known to have dropped nothing.
     Dropping,
 }
 

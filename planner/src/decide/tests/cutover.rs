@@ -4,8 +4,10 @@ use engine::postgres::triggers::Authority;
 use ledger::commands::{Answer, Command, FlipTo};
 use ledger::job::JobState;
 use ledger::plan::Sides;
+use ledger::steps::TaskState;
+use ledger::tasks::FailureClass;
 
-use super::world::{World, back};
+use super::world::{World, back, failure};
 use crate::decide::tests_support::whole_plan;
 use crate::decide::{OldSide, Others, Sweeping};
 
@@ -230,6 +232,58 @@ fn no_rollback_once_the_drop_has_begun() {
     world.say(Command::Pause);
     assert!(matches!(world.say(back(true)), Answer::Refused(_)));
     world.say(Command::Resume);
+    world.run_until(JobState::Done);
+}
+
+fn fail_the_drop(world: &mut World, class: FailureClass) {
+    world.pass(1000);
+    while world.look() {}
+    assert_eq!(world.facts.steps.get(&7), Some(&TaskState::Ready));
+    world.facts.steps.insert(7, TaskState::Failed(failure(class)));
+    while world.look() {}
+    assert_eq!(world.machine.state, JobState::Held);
+}
+
+#[test]
+fn a_drop_that_failed_and_dropped_nothing_leaves_the_way_back_open() {
+    let mut world = at(JobState::SoftDropped);
+    fail_the_drop(&mut world, FailureClass::Permanent);
+    let why = world
+        .machine
+        .hold
+        .clone()
+        .map(|hold| hold.why)
+        .unwrap_or_default();
+    assert!(why.contains("or go back with `sluice rollback`"), "{why}");
+    assert!(matches!(world.say(back(true)), Answer::Applied(_)));
+    world.run_until(JobState::RolledBack);
+}
+
+#[test]
+fn a_drop_that_failed_is_tried_again_only_after_everything_before_it_was_asked_again() {
+    let mut world = at(JobState::SoftDropped);
+    fail_the_drop(&mut world, FailureClass::Permanent);
+    assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
+    assert_eq!(world.facts.steps.get(&7), None, "nothing may drop before");
+    assert!(matches!(world.say(Command::Pause), Answer::Applied(_)));
+    assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
+    world.run_until(JobState::Done);
+    assert_eq!(world.rounds.get(&6), Some(&2));
+}
+
+#[test]
+fn a_drop_that_was_committed_and_not_confirmed_has_no_way_back() {
+    let mut world = at(JobState::SoftDropped);
+    fail_the_drop(&mut world, FailureClass::Drift);
+    let why = world
+        .machine
+        .hold
+        .clone()
+        .map(|hold| hold.why)
+        .unwrap_or_default();
+    assert!(why.contains("no way back any more"), "{why}");
+    assert!(matches!(world.say(back(true)), Answer::Refused(_)));
+    assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
     world.run_until(JobState::Done);
 }
 
