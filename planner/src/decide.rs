@@ -29,7 +29,7 @@ use ledger::plan::{Phase, Plan};
 use ledger::steps::TaskState;
 
 pub use effect::{ChunkRange, Decision, Effect};
-pub use facts::{Facts, FillFacts, Input, Others};
+pub use facts::{Counted, Facts, FillFacts, Input, Others};
 pub use machine::{
     Drain, FillMachine, FlipMachine, Hold, HoldCause, Machine, OldSide, Progress, Rollback, Sweeping,
 };
@@ -94,9 +94,10 @@ impl Next<'_> {
     }
 
     fn verified(&mut self, facts: &Facts) {
-        if self.stands(facts) && facts.until != Some(JobState::Verified) {
-            self.begin_flip(facts);
+        if !self.stands(facts) || self.rests_here(facts) {
+            return;
         }
+        self.begin_flip(facts);
     }
 
     /// Whether what the job rests on is still there. If not, it is held, or sweeps again.
@@ -127,6 +128,18 @@ impl Next<'_> {
         false
     }
 
+    /// Nobody asked to go further: the state says so.
+    fn rests_here(&mut self, facts: &Facts) -> bool {
+        let rests = facts.until == Some(self.machine.state);
+        if rests {
+            self.machine.waiting = Some(
+                "nobody has asked to go on from here: both sides are kept in step until somebody does, or goes back"
+                    .to_owned(),
+            );
+        }
+        rests
+    }
+
     fn enter(&mut self, state: JobState) {
         self.machine.state = state;
         self.machine.waiting = None;
@@ -146,6 +159,9 @@ impl Next<'_> {
     /// Stops because the tables are not what the plan relies on.
     fn hold_by_drift(&mut self, why: &str) {
         let what_helps = match (self.machine.authority, self.machine.old) {
+            _ if self.machine.state == JobState::Watching => {
+                "nothing can be put back any more. `sluice resume` takes it as it is and watches anew"
+            }
             (Authority::Old, _) => {
                 "rows may have been missed. `sluice resume` puts our objects back and sweeps again; `sluice rollback` goes back"
             }

@@ -152,7 +152,7 @@ fn watch(found: &Findings<'_>) -> String {
     match times {
         Some((from, to)) if found.is_done(Stage::Verify) => {
             format!(
-                "watched from {} to {}, {planned} as planned",
+                "watched from {} to {}, {planned} as planned, for its columns to stay; errors of the application are not looked at",
                 moment(from),
                 moment(to)
             )

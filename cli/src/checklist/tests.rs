@@ -241,7 +241,7 @@ fn monitoring_and_rollback_hold_only_together() {
     assert!(item.holds, "{item:?}");
     assert_eq!(
         item.evidence,
-        "watched from 2026-01-01 00:00:10Z to 2026-01-01 01:00:10Z, 1h as planned; the way back was tested: job \
+        "watched from 2026-01-01 00:00:10Z to 2026-01-01 01:00:10Z, 1h as planned, for its columns to stay; errors of the application are not looked at; the way back was tested: job \
          01890a5d-ac96-774b-bcce-b302099a8057 of the same spec was rolled back at 2026-01-01 00:00:00Z, after stage flip had begun"
     );
     let watching = Found {

@@ -131,6 +131,11 @@ impl Next<'_> {
                 "a failed verification stays failed until somebody looks again: {}",
                 self.after_a_failed_check()
             )),
+            Some(HoldCause::Drift) if to == JobState::Watching => {
+                self.machine.soak_from = Some(facts.now);
+                self.enter(to);
+                Ok("resumed: it is taken as it is, and watched anew".to_owned())
+            }
             Some(HoldCause::Drift) if self.machine.authority == Authority::New => {
                 // The steps of a new round put our functions back; nothing is filled from old.
                 self.machine.round += 1;

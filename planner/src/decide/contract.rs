@@ -13,7 +13,7 @@ use super::{Effect, Facts, Next, OldSide};
 impl Next<'_> {
     /// All reads and writes use new. The end of the way for a plan whose mirror has to stay.
     pub(super) fn flipped(&mut self, facts: &Facts) {
-        if !self.put_back(facts) || !self.stands(facts) || facts.until == Some(JobState::Flipped) {
+        if !self.put_back(facts) || !self.stands(facts) || self.rests_here(facts) {
             return;
         }
         if self.plan.contract.is_some() {
@@ -129,7 +129,17 @@ impl Next<'_> {
         self.contracted();
     }
 
+    /// Nothing can go back any more; what the plan has made must still be there, unless a person has said that it may go.
     pub(super) fn watching(&mut self, facts: &Facts) {
+        if let Some(why) = facts
+            .drift
+            .as_ref()
+            .filter(|why| self.machine.accepted.as_ref() != Some(*why))
+        {
+            self.machine.accepted = Some(why.clone());
+            self.hold_by_drift(why);
+            return;
+        }
         let end = self.machine.soak_from.map(|from| until(from, self.plan.watch));
         if let Some(end) = end.filter(|end| facts.now < *end) {
             self.machine.waiting = Some(format!("watched until {}; then done", moment(end)));

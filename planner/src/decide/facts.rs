@@ -36,9 +36,18 @@ pub struct Facts {
     /// The flags as they are; none while nobody asked.
     pub flags: BTreeMap<String, u8>,
     /// Writes of the new side, while the way back waits for them to end.
-    pub counted: Option<i64>,
+    pub counted: Option<Counted>,
     /// Transactions of others, while the job waits for instances that may go by an old flag.
     pub others: Others,
+}
+
+/// How many writes of the new side the triggers have counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// As many.
+    pub writes: i64,
+    /// The database's clock after they were counted: none of them is later.
+    pub at: Timestamp,
 }
 
 /// Open transactions of somebody else.

@@ -46,6 +46,9 @@ pub struct Machine {
     /// When the soak began that the job is in (after the soft drop, after the drop).
     #[serde(default)]
     pub soak_from: Option<Timestamp>,
+    /// What was found missing while the job watched; a person who resumes takes it as it is.
+    #[serde(default)]
+    pub accepted: Option<String>,
     /// The way back, once it was asked for.
     #[serde(default)]
     pub rollback: Option<Rollback>,
@@ -214,6 +217,7 @@ impl Machine {
             compare: false,
             unsure: false,
             soak_from: None,
+            accepted: None,
             rollback: None,
             budget: plan.budget.clone(),
         }

@@ -88,9 +88,10 @@ impl Next<'_> {
         let Some(off) = drain.flags_off.filter(|_| !drain.over) else {
             return true;
         };
-        if drain.counted_at.is_none() || facts.counted != drain.counted {
-            drain.counted = facts.counted;
-            drain.counted_at = Some(facts.now);
+        let writes = facts.counted.map(|counted| counted.writes);
+        if drain.counted_at.is_none() || writes != drain.counted {
+            drain.counted = writes;
+            drain.counted_at = Some(facts.counted.map_or(facts.now, |counted| counted.at));
         }
         let last = drain.counted_at.map_or(off, |counted| counted.max(off));
         match stragglers(facts, until(last, flip.cache)) {

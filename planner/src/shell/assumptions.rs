@@ -1,7 +1,7 @@
 //! Are our objects and the columns the plan relies on still there? (invariant 10, PITFALLS 28)
 //!
 //! Looked at once the triggers are in place: at the gate into the backfill, after a chunk saw another
-//! fingerprint, and every two seconds while the job rests on its triggers, until old is dropped. The questions are the plan's own:
+//! fingerprint, and every two seconds while the job rests on its triggers, until old is dropped; after that only the columns are. The questions are the plan's own:
 //! each step says with its `done` query whether what it made is still there and ours, until a step of a later phase has put
 //! something else in its place.
 
@@ -65,7 +65,7 @@ pub(super) async fn look(
     };
     let unchecked = if matches!(
         state,
-        JobState::DualWriting | JobState::Backfilling | JobState::SoftDropped
+        JobState::DualWriting | JobState::Backfilling | JobState::SoftDropped | JobState::Watching
     ) {
         None
     } else {
@@ -115,6 +115,7 @@ fn rests_on(plan: &Plan, machine: &Machine, steps: &BTreeMap<u32, TaskState>) ->
         JobState::SoftDropped if machine.old == OldSide::Hidden && done(Phase::Hide) => {
             Some(vec![Phase::Expand, Phase::Lead, Phase::Hide])
         }
+        JobState::Watching => Some(Vec::new()),
         _ => None,
     }
 }
@@ -148,7 +149,7 @@ async fn columns(planner: &TargetPlanner, plan: &Plan, old: OldSide) -> Result<O
         let Some(found) = found else {
             return Ok(Some(format!("table {name} is gone")));
         };
-        let standing = |replaced: bool| !(replaced && old == OldSide::Hidden);
+        let standing = |replaced: bool| !replaced || old == OldSide::InPlace;
         for relied in planned.relies_on.iter().filter(|c| standing(c.replaced)) {
             match found.iter().find(|(column, _)| *column == relied.name) {
                 None => return Ok(Some(format!("column {name}.{} is gone", relied.name))),

@@ -11,7 +11,7 @@ use proto::{JobId, TaskId};
 use shared::service::chain;
 
 use super::{Error, TargetPlanner, assumptions, leaves};
-use crate::decide::{Facts, FillFacts, Machine, OldSide, Others, Progress, Rollback, Sweeping};
+use crate::decide::{Counted, Facts, FillFacts, Machine, OldSide, Others, Progress, Rollback, Sweeping};
 
 pub(super) async fn load(
     planner: &mut TargetPlanner,
@@ -84,7 +84,7 @@ async fn drain(
     planner: &TargetPlanner,
     plan: &Plan,
     machine: &Machine,
-) -> Result<(Option<i64>, Others), Error> {
+) -> Result<(Option<Counted>, Others), Error> {
     let (before_hiding, draining) = match machine.state {
         JobState::ContractReady => (machine.old == OldSide::InPlace, false),
         JobState::RollingBack => {
@@ -96,21 +96,27 @@ async fn drain(
     let Some(flip) = plan.flip.as_ref().filter(|_| before_hiding || draining) else {
         return Ok((None, Others::None));
     };
-    let counted = if draining {
-        match written(planner, flip).await {
-            Ok(counted) => Some(counted),
-            // Commands must be heard all the same, and the status says what is in the way.
-            Err(error) => return Ok((None, Others::Unseen(chain(&error)))),
-        }
-    } else {
-        None
-    };
+    // Who has a transaction open is asked first: whatever one that has just ended wrote is counted then.
     let others = match others(planner).await {
         Ok(None) => Others::None,
         Ok(Some(began)) => Others::Since(began),
         Err(error) => Others::Unseen(chain(&error)),
     };
-    Ok((counted, others))
+    if !draining {
+        return Ok((None, others));
+    }
+    let writes = match written(planner, flip).await {
+        Ok(writes) => writes,
+        // Commands must be heard all the same, and the status says what is in the way.
+        Err(error) => return Ok((None, Others::Unseen(chain(&error)))),
+    };
+    let at = planner
+        .target
+        .ledger
+        .now()
+        .await
+        .map_err(planner.ledger_error())?;
+    Ok((Some(Counted { writes, at }), others))
 }
 
 /// Writes of the new side that the triggers have counted (owner role, whose sequences they are).

@@ -9,7 +9,7 @@ use ledger::tasks::FailureClass;
 
 use super::world::{World, back, failure};
 use crate::decide::tests_support::whole_plan;
-use crate::decide::{OldSide, Others, Sweeping};
+use crate::decide::{Counted, OldSide, Others, Sweeping};
 
 pub(super) fn approve(world: &mut World) -> Answer {
     world.say(Command::Approve {
@@ -188,12 +188,12 @@ fn the_way_back_restores_the_name_then_the_flags_then_drains_then_takes_the_trig
 fn the_triggers_stay_until_nobody_has_written_new_for_as_long_as_a_flag_may_be_cached() {
     let mut world = at(JobState::ContractReady);
     world.say(back(false));
-    world.facts.counted = Some(7);
+    world.facts.counted = counted(&world, 7);
     while world.look() {}
     world.pass(29);
     while world.look() {}
     assert!(!world.rounds.contains_key(&3), "a second early");
-    world.facts.counted = Some(8);
+    world.facts.counted = counted(&world, 8);
     while world.look() {}
     world.pass(29);
     while world.look() {}
@@ -233,6 +233,88 @@ fn no_rollback_once_the_drop_has_begun() {
     assert!(matches!(world.say(back(true)), Answer::Refused(_)));
     world.say(Command::Resume);
     world.run_until(JobState::Done);
+}
+
+fn counted(world: &World, writes: i64) -> Option<Counted> {
+    Some(Counted {
+        writes,
+        at: world.facts.now,
+    })
+}
+
+#[test]
+fn the_age_of_the_last_write_counts_from_when_it_was_counted() {
+    let mut world = at(JobState::Flipped);
+    assert!(matches!(world.say(back(true)), Answer::Applied(_)));
+    while world.look() {}
+    // Between the clock and the count some time went by, and a write came in.
+    let late = world.facts.now + jiff::SignedDuration::from_secs(5);
+    world.facts.counted = Some(Counted { writes: 1, at: late });
+    while world.look() {}
+    world.pass(34);
+    while world.look() {}
+    assert!(!world.rounds.contains_key(&3), "counted 29 seconds ago");
+    world.pass(1);
+    while world.look() {}
+    assert!(world.rounds.contains_key(&3));
+}
+
+#[test]
+fn what_goes_missing_while_it_is_watched_holds_the_job_until_a_person_takes_it_as_it_is() {
+    let mut world = at(JobState::Watching);
+    world.facts.drift = Some("column public.track.seconds is gone".to_owned());
+    while world.look() {}
+    assert_eq!(world.machine.state, JobState::Held);
+    let why = world
+        .machine
+        .hold
+        .clone()
+        .map(|hold| hold.why)
+        .unwrap_or_default();
+    assert!(
+        why.contains("seconds is gone") && why.contains("`sluice resume` takes it as it is"),
+        "{why}"
+    );
+    assert!(matches!(world.say(back(true)), Answer::Refused(_)));
+    assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
+    world.run_until(JobState::Done);
+}
+
+/// While nobody has anything in hand, every state that goes on by itself or by a person's word says for what it waits, and each that
+/// waits for a time says until when.
+#[test]
+fn every_waiting_state_says_for_what_and_until_when() {
+    let timed = [
+        JobState::FlippingReads,
+        JobState::FlippingWrites,
+        JobState::SoftDropped,
+        JobState::Watching,
+    ];
+    for state in timed.into_iter().chain([JobState::ContractReady]) {
+        let mut world = at(state);
+        for _ in 0..10 {
+            while world.look() {}
+            let steps: Vec<u32> = world.facts.steps.keys().copied().collect();
+            for step in steps {
+                world.facts.steps.insert(step, TaskState::Done);
+            }
+        }
+        assert_eq!(world.machine.state, state);
+        let waiting = world.machine.waiting.clone().unwrap_or_default();
+        let says_when = waiting.contains("1970-01-01T");
+        assert_eq!(says_when, timed.contains(&state), "{state}: {waiting}");
+        assert!(!waiting.is_empty(), "{state}");
+    }
+    for state in [JobState::Verified, JobState::Flipped] {
+        let mut world = at(state);
+        world.facts.until = Some(state);
+        while world.look() {}
+        let waiting = world.machine.waiting.clone().unwrap_or_default();
+        assert!(
+            waiting.contains("nobody has asked to go on"),
+            "{state}: {waiting}"
+        );
+    }
 }
 
 fn fail_the_drop(world: &mut World, class: FailureClass) {
