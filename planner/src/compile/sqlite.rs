@@ -7,7 +7,7 @@
 //! constraint is changed by a copy of the table, made from its own CREATE TABLE text ([`text`], [`shape`], [`rebuild`]).
 //!
 //! So a table is seen in three forms: as it is; for the time of the job, when an old column may be NULL that may not be otherwise; and
-//! as it is left. Nothing is carried before the drop: until then the old side still judges every write.
+//! as it is left. Constraints are carried at the drop, and until then the old side still judges every write; indexes stand on both.
 
 pub(super) mod done;
 mod notices;

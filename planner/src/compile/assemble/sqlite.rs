@@ -1,8 +1,8 @@
 //! The steps of a plan for SQLite, in order.
 //!
-//! As on PostgreSQL, but nothing is carried before the drop. Forward: a copy of each table whose old column has to be nullable
-//! meanwhile, or the plain columns, with raw SQL where the spec has it; then the mirrors. Back: NOT NULL is judged by triggers once
-//! the mirror, which judged it, is gone; `--discard` copies the table to what it was, or drops what was added.
+//! As on PostgreSQL, but constraints are carried at the drop only. Forward: a copy of each table whose old column has to be nullable
+//! meanwhile, or the plain columns, with raw SQL where the spec has it; then indexes over
+//! renamed columns, and the mirrors. Back: NOT NULL is judged by triggers once the mirror, which judged it, is gone; `--discard` copies the table to what it was, or drops what was added.
 //!
 //! What would break it: two steps that each copy the same table. A copy is made from one text, so everything that a phase does to a
 //! table is in it.

@@ -35,6 +35,14 @@ pub(in crate::compile) fn has_trigger(name: &str) -> String {
     )
 }
 
+/// The index is there.
+pub(in crate::compile) fn has_index(name: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = {} COLLATE NOCASE)",
+        literal(name)
+    )
+}
+
 /// All of them.
 pub(in crate::compile) fn all(conditions: &[String]) -> String {
     format!("SELECT {}", conditions.join(" AND "))

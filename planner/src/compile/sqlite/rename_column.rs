@@ -7,7 +7,7 @@ use engine::catalog::{Column, ConstraintKind};
 use engine::mirror::{Down, OnDownError, Pair};
 use engine::sqlite::ident::quote;
 
-use super::refuse;
+use super::{refuse, shape::early};
 use crate::compile::add_column;
 use crate::compile::dialect::is_same;
 use crate::compile::draft::{Added, Draft, Presence};
@@ -105,21 +105,24 @@ fn later(draft: &mut Draft<'_>, at: usize, from: &Column, to: &str) {
     let table = draft.tables[at].table;
     let shown = draft.tables[at].shown.clone();
     let named = |columns: &[String]| columns.iter().any(|c| is_same(Sqlite, c, &from.name));
-    let indexes = table.indexes.iter().filter(|i| named(&i.columns));
+    let indexes = table
+        .indexes
+        .iter()
+        .filter(|i| named(&i.columns) && !early::can_stand(i, &from.name))
+        .map(|i| &i.name);
     let unique = table
         .constraints
         .iter()
-        .filter(|c| c.kind == ConstraintKind::Unique && named(&c.columns));
-    let later: Vec<String> = indexes
-        .map(|i| format!("index `{}`", i.name))
-        .chain(unique.map(|c| format!("constraint `{}`", c.name)))
-        .collect();
+        .filter(|c| c.kind == ConstraintKind::Unique && named(&c.columns) && !early::is_like_an_index(c))
+        .map(|c| &c.name);
+    let later: Vec<String> = indexes.chain(unique).map(|name| format!("`{name}`")).collect();
     if !later.is_empty() {
         let message = format!(
-            "What belongs to `{}` of {shown} comes to `{to}` at the drop, not before: {}. Until then a query that looks for rows by `{to}` reads \
-             every row, and ON CONFLICT cannot name it. A value that may be there once is refused through `{}`, by an error: INSERT OR IGNORE and ON \
-             CONFLICT DO NOTHING cannot leave it out. Where the application needs any of that, create an index on `{to}` (a unique one, where \
-             the old one is) before reads flip, and drop it before the soft drop, which refuses an index that it does not know.",
+            "Indexes of `{}` of {shown} that cannot stand on `{to}` beside the old column come to it at the drop: {}. Until then a query that \
+             looks for rows by `{to}` reads every row, and ON CONFLICT cannot name it. A value that may be there once is refused \
+             through `{}`, by an error: INSERT OR IGNORE and ON CONFLICT DO NOTHING cannot leave it out, and INSERT OR FAIL leaves a row behind that \
+             the drop will refuse. Where the application needs any of that, create an index on `{to}` (a unique one, where the old one is) \
+             before reads flip, and drop it before the soft drop, which refuses an index that it does not know.",
             from.name,
             later.join(", "),
             from.name

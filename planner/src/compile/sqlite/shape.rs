@@ -5,6 +5,7 @@
 //! left at the end when a constraint, an index or a trigger goes over to a new name. Where none of that is the case, the columns are
 //! plain and DROP COLUMN takes the old one away.
 
+pub(super) mod early;
 mod last;
 
 use engine::catalog::{Column, Index, Table};
@@ -71,6 +72,26 @@ impl Object {
     }
 }
 
+/// An index over a renamed column that stands from the beginning, beside the old one: for queries by the new name, and so that a value that
+/// may be there once is refused by the new column's own index, too. At the drop the old one's text takes over, with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::compile) struct Early {
+    /// Ours.
+    pub(in crate::compile) name: String,
+    /// The old one's name, for titles.
+    pub(in crate::compile) like: String,
+    unique: bool,
+    /// `ON table(...)` and what follows.
+    on: String,
+}
+
+impl Early {
+    /// The statement that makes it.
+    pub(in crate::compile) fn create(&self) -> String {
+        text::create_index(&self.name, self.unique, &self.on)
+    }
+}
+
 /// The forms of a table that is mirrored.
 pub(in crate::compile) struct Shape {
     pub(in crate::compile) options: Options,
@@ -82,6 +103,8 @@ pub(in crate::compile) struct Shape {
     pub(in crate::compile) original: Option<Form>,
     /// As it is left by the contract; None if DROP COLUMN does.
     pub(in crate::compile) last: Option<Form>,
+    /// Indexes over renamed columns, which stand until the drop.
+    pub(in crate::compile) early: Vec<Early>,
     /// Indexes that go with the old columns, where DROP COLUMN does.
     pub(in crate::compile) dropped_indexes: Vec<String>,
     /// The name that a copy of the table bears until it takes the table's.
@@ -103,6 +126,9 @@ impl Shape {
         }
         if self.is_rebuilt() {
             self.copy = draft.object();
+        }
+        for early in &mut self.early {
+            early.name = draft.object();
         }
         let copy = quote(&self.copy).unwrap_or_default();
         for form in [&mut self.loose, &mut self.original, &mut self.last]
@@ -200,6 +226,7 @@ fn shape(draft: &Draft<'_>, at: usize, text: &str) -> Result<Shape, String> {
             definition: loose,
             ..original.clone()
         }),
+        early: early::indexes(draft, at)?,
         original: (!loosened.is_empty()).then_some(original),
         dropped_indexes: last
             .as_ref()

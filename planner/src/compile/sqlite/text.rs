@@ -128,6 +128,19 @@ pub(super) fn renamed_index(text: &str, from: &str, to: &str) -> Result<String, 
     Ok(replaced(text, &tokens, &places, &ident::quote(to)?))
 }
 
+/// What an index's text says from `ON` on: the table, what is indexed, and of which rows.
+pub(super) fn on_of(text: &str) -> Result<String, Unsafe> {
+    let tokens = tokens(text)?;
+    let on = tokens.iter().find(|t| t.is_word("ON")).ok_or(Unsafe::Form)?;
+    Ok(text[on.start..].to_owned())
+}
+
+/// `on` is `ON table(...)` and what follows.
+pub(super) fn create_index(name: &str, unique: bool, on: &str) -> String {
+    let unique = if unique { "UNIQUE " } else { "" };
+    format!("CREATE {unique}INDEX IF NOT EXISTS \"{name}\" {on}")
+}
+
 /// A trigger's text with another name for the column. Its body may name other tables' columns, so only what NEW and OLD qualify, and what
 /// stands in UPDATE OF, is known to be ours.
 pub(super) fn renamed_trigger(text: &str, from: &str, to: &str) -> Result<String, Unsafe> {
@@ -217,6 +230,11 @@ mod tests {
             )
             .unwrap(),
             "CREATE INDEX fax ON customer(lower(\"n\"), \"n\" DESC) WHERE \"n\" NOT NULL"
+        );
+        let on = on_of("CREATE unique INDEX [a ON b] ON t(x) WHERE x > 0").unwrap();
+        assert_eq!(
+            create_index("sluice_1_2", true, &on),
+            "CREATE UNIQUE INDEX IF NOT EXISTS \"sluice_1_2\" ON t(x) WHERE x > 0"
         );
         let trigger = "CREATE TRIGGER fax AFTER UPDATE OF fax ON customer WHEN OLD.fax IS NOT NEW.Fax BEGIN INSERT INTO log VALUES (new.[fax], 'fax'); END";
         assert_eq!(

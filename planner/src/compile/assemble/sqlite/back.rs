@@ -24,13 +24,20 @@ pub(super) fn rollback(
             guard(table, shape, steps)?;
             steps.takes_away(&Made::Added(first));
         }
+        // Before the mirror, and in the same transaction: without it they would judge by a column that nobody keeps right.
+        let early = || table.shape.iter().flat_map(|shape| &shape.early);
+        let indexes = early().map(|early| format!("DROP INDEX IF EXISTS \"{}\"", early.name));
+        let mut gone: Vec<String> = early()
+            .map(|early| format!("NOT {}", done::has_index(&early.name)))
+            .collect();
+        gone.push(format!("({})", mirror.removed));
         steps.push(NewStep {
             phase: Phase::Rollback,
             table: Some(&table.table.name),
             what: Generated::Sqlite(Sqlite::Triggers),
             title: format!("stop mirroring {}", table.shown),
-            statements: mirror.remove.clone(),
-            done: Some(mirror.removed.clone()),
+            statements: indexes.chain(mirror.remove.clone()).collect(),
+            done: Some(done::all(&gone)),
         });
     }
     Ok(())

@@ -38,6 +38,18 @@ pub(super) fn expand(
         }
     }
     for (table, mirror) in draft.tables.iter().zip(mirrors) {
+        for early in table.shape.iter().flat_map(|shape| &shape.early) {
+            let step = steps.push(NewStep {
+                phase: Phase::Expand,
+                table: Some(&table.table.name),
+                what: Generated::Sqlite(Sqlite::CreateIndex),
+                title: format!("an index like `{}` for {}", early.like, table.shown),
+                statements: vec![early.create()],
+                done: Some(done::all(&[done::has_index(&early.name)])),
+            });
+            // At the drop the old one takes its place.
+            step.holds_until = Some(Phase::Drop);
+        }
         if let Some(mirror) = mirror {
             let columns: Vec<&str> = table.new_columns().into_iter().collect();
             let step = steps.push(NewStep {

@@ -51,6 +51,92 @@ async fn every_kind_of_row_number_survives_a_copy() {
     }
 }
 
+/// Whatever a statement does about a conflict, it meets it in the new column as it would in the old one, and the copy at the drop finds no
+/// row that it has to refuse.
+#[tokio::test]
+async fn a_value_that_may_be_there_once_is_judged_by_the_new_column_too() {
+    for unique in [
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b); CREATE UNIQUE INDEX once ON t (a) WHERE a <> ''",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b, UNIQUE (a, b))",
+    ] {
+        let both = unique.contains("(a, b)");
+        let mut file = File::with(&format!(
+            "{unique}; INSERT INTO t VALUES (1, 'x', 1), (2, 'y', 1);"
+        ))
+        .await;
+        let catalog = file.catalog().await;
+        let plan = plan(&rename_of("t", "a", "n"), &catalog);
+        file.phase(&plan, Phase::Expand).await;
+        file.fill(&plan).await;
+        file.phase(&plan, Phase::Lead).await;
+        for action in ["FAIL", "ABORT", "ROLLBACK"] {
+            let refused = file
+                .try_run(&format!(
+                    "INSERT OR {action} INTO t (id, n, b) VALUES (3, 'z', 1), (4, 'x', 1)"
+                ))
+                .await;
+            assert!(refused.is_err(), "{unique}: {action}");
+            let _made = file.try_run("DELETE FROM t WHERE id = 3").await;
+        }
+        file.try_run("INSERT OR IGNORE INTO t (id, n, b) VALUES (4, 'x', 1)")
+            .await
+            .unwrap();
+        let columns = if both { "n, b" } else { "n" };
+        let of_which = if unique.contains("WHERE") {
+            " WHERE n <> ''"
+        } else {
+            ""
+        };
+        file.try_run(&format!(
+            "INSERT INTO t (id, n, b) VALUES (5, 'y', 1) ON CONFLICT ({columns}){of_which} DO UPDATE SET n = 'w'"
+        ))
+        .await
+        .unwrap();
+        let rows = file.rows("SELECT json_array(id, a, n) FROM t ORDER BY id").await;
+        assert_eq!(rows, ["[1,\"x\",\"x\"]", "[2,\"w\",\"w\"]"], "{unique}");
+        for phase in [Phase::Hide, Phase::Drop] {
+            file.phase(&plan, phase).await;
+        }
+        let left = file.schema().await.join("\n");
+        assert!(
+            !left.contains("sluice_") || !left.contains("INDEX IF NOT EXISTS"),
+            "{left}"
+        );
+        assert!(
+            file.try_run("INSERT INTO t (id, n, b) VALUES (9, 'x', 1)")
+                .await
+                .is_err()
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_stand_on_an_empty_column_comes_at_the_drop() {
+    for (index, stands) in [
+        ("CREATE INDEX i ON t (a)", true),
+        ("CREATE INDEX i ON t (lower(a)) WHERE b > 0", true),
+        ("CREATE UNIQUE INDEX i ON t (a, b)", true),
+        ("CREATE UNIQUE INDEX i ON t (b, a DESC) WHERE a <> ''", true),
+        ("CREATE UNIQUE INDEX i ON t (b) WHERE a IS NULL", false),
+        ("CREATE UNIQUE INDEX i ON t (coalesce(a, ''))", false),
+    ] {
+        let mut file = File::with(&format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a, b); {index};"
+        ))
+        .await;
+        let catalog = file.catalog().await;
+        let plan = plan(&rename_of("t", "a", "n"), &catalog);
+        file.phase(&plan, Phase::Expand).await;
+        let found = file
+            .rows("SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 't' AND name LIKE 'sluice%'")
+            .await;
+        assert_eq!(found.len(), usize::from(stands), "{index}: {found:?}");
+        let named = plan.notices.iter().any(|n| n.code == "SL-INDEX-LATER");
+        assert_eq!(named, !stands, "{index}");
+    }
+}
+
 #[tokio::test]
 async fn an_index_goes_with_a_nullable_column_that_another_replaces() {
     let keys = "column = \"Kib\"\ntype = \"INT\"\nup = \"Bytes / 1024\"\ndown = \"Kib * 1024\"\nreplaces = \"Bytes\"";

@@ -126,7 +126,6 @@ async fn a_reader_is_told_what_the_second_write_shows_and_which_triggers_it_fire
     assert_eq!(
         codes(&plan),
         [
-            "SL-INDEX-LATER",
             "SL-CHECK-SEES-NULL",
             "SL-PREPARED-STAR",
             "SL-SECOND-UPDATE",
