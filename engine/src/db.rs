@@ -29,9 +29,7 @@ use sqlx::{Connection as _, Postgres, Sqlite};
 
 use crate::catalog::EngineKind;
 use crate::postgres::session::{BEGIN, BEGIN_READ_ONLY};
-
-/// Takes SQLite's write lock at once.
-const BEGIN_IMMEDIATE: &str = "BEGIN IMMEDIATE";
+use crate::sqlite::session::BEGIN as BEGIN_IMMEDIATE;
 
 /// Connections of one role to one database.
 #[derive(Clone, Debug)]

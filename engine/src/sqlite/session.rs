@@ -13,6 +13,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoo
 
 /// How long a connection waits for the write lock before it says that the file is busy.
 const BUSY: Duration = Duration::from_secs(5);
+/// Begins a transaction that may write: it waits for the write lock for as long as any connection, and for its COMMIT no longer than two
+/// seconds. In a file whose journal mode is not WAL a COMMIT waits for those who read, and meanwhile keeps everybody else from beginning to:
+/// it gives way before one of them has waited for as long as applications are used to (five seconds), and is tried again.
+pub(crate) const BEGIN: &str = "PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; PRAGMA busy_timeout = 2000";
+/// Afterwards a connection waits for anything as it did before.
+const AFTER: &str = "/* sluice:session.after */ PRAGMA busy_timeout = 5000";
 /// A connection that nobody uses for this long is not worth its file handles.
 const ACQUIRE: Duration = Duration::from_secs(30);
 
@@ -76,6 +82,12 @@ pub async fn connect_pool(url: &str, max_connections: u32) -> Result<SqlitePool,
     SqlitePoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE)
+        .after_release(|conn, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(AFTER).execute(conn).await?;
+                Ok(true)
+            })
+        })
         .connect_with(options(&path))
         .await
         .map_err(|source| ConnectError::Refused {
@@ -111,6 +123,63 @@ pub async fn place(conn: &mut SqliteConnection) -> Result<String, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A reader that stays keeps us from committing; one that comes meanwhile and waits for four seconds is let in.
+    #[tokio::test]
+    async fn a_commit_that_waits_for_a_reader_gives_way_before_the_next_reader_gives_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let file = |busy| {
+            options(&path)
+                .create_if_missing(true)
+                .busy_timeout(Duration::from_secs(busy))
+        };
+        let mut stays = file(5).connect().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE t (a); INSERT INTO t VALUES (1); BEGIN; SELECT a FROM t")
+            .execute(&mut stays)
+            .await
+            .unwrap();
+        let mut comes = file(4).connect().await.unwrap();
+        let pool = crate::db::Pool::Sqlite(
+            connect_pool(&format!("sqlite:{}", path.display()), 1)
+                .await
+                .unwrap(),
+        );
+        let mut ours = pool.begin().await.unwrap();
+        ours.execute_script("INSERT INTO t VALUES (2)").await.unwrap();
+        let commits = tokio::spawn(ours.commit());
+        // Until the COMMIT waits, a reader is let in at once.
+        let mut refused = false;
+        while !refused {
+            let mut looks = file(0).connect().await.unwrap();
+            refused = sqlx::raw_sql("SELECT a FROM t")
+                .execute(&mut looks)
+                .await
+                .is_err();
+        }
+        sqlx::raw_sql("SELECT a FROM t")
+            .execute(&mut comes)
+            .await
+            .unwrap();
+        let error = commits.await.unwrap().unwrap_err();
+        assert!(crate::error::classify_commit(&error).is_retryable(), "{error}");
+        sqlx::raw_sql("COMMIT").execute(&mut stays).await.unwrap();
+        // The connection is whole, and waits again as it did.
+        let mut again = pool.begin().await.unwrap();
+        again.execute_script("INSERT INTO t VALUES (3)").await.unwrap();
+        again.commit().await.unwrap();
+        let mut conn = pool.acquire().await.unwrap();
+        let busy: i64 = crate::db::scalar("PRAGMA busy_timeout")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(busy, 5000);
+        let rows: i64 = crate::db::scalar("SELECT sum(a) FROM t")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(rows, 4);
+    }
 
     #[test]
     fn a_url_names_a_file_with_or_without_slashes() {
