@@ -46,7 +46,7 @@ pub async fn run(args: &DemoArgs) -> Result<Outcome, Error> {
             ));
         }
         Some(url) => url.clone(),
-        None => demo::ground::of_its_own()?,
+        None => demo::ground::of_its_own(),
     };
     let place = PlaceArgs {
         database_url: Some(url.clone()),

@@ -76,10 +76,21 @@ impl Ground {
     /// One of the names is taken, or the server is none that Sluice works on.
     pub async fn claim(place: &Place, rows: u64) -> Result<Self, Error> {
         let url = place.target.url_for(DatabaseRole::Owner).expose_secret();
-        let path = engine::sqlite::session::path_of(url).ok();
-        if let Some(path) = &path {
-            file::make_file(path).await?;
+        let Ok(path) = engine::sqlite::session::path_of(url) else {
+            return Self::made(place, rows, None).await;
+        };
+        let made = match file::make_file(&path).await {
+            Ok(()) => Self::made(place, rows, Some(path.clone())).await,
+            Err(error) => Err(error),
+        };
+        if made.is_err() {
+            // Of what was made until then nothing is left; why it failed is the more important of two errors.
+            let _left = file::remove(&path);
         }
+        made
+    }
+
+    async fn made(place: &Place, rows: u64, path: Option<PathBuf>) -> Result<Self, Error> {
         let pool = place.pool(DatabaseRole::Owner).await?;
         let ground = Self { pool, rows, path };
         let mut conn = ground.connection().await?;

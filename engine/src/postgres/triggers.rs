@@ -9,8 +9,11 @@
 mod body;
 mod questions;
 mod statements;
+mod versions;
 
 pub use crate::mirror::{Authority, Down, Error, Hidden, Mirror, MirrorSql, OnDownError, Pair, Swap};
+
+pub use versions::{Versions, versions};
 
 /// The schema of the ledger and of every function we install.
 const SCHEMA: &str = "sluice";

@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use engine::db::Raw;
+use engine::postgres::triggers::{self, Versions};
+
 use engine::db::{self, Connection};
 use engine::error::Class;
 use engine::mirror::Authority;
@@ -25,9 +28,12 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The last look at a job.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Looked {
-    at: Duration,
+    at: Option<Duration>,
     /// In which round of steps, and resting on which phases.
     of: (u32, Vec<Phase>),
+    /// The versions of our triggers at the first look of this round and these phases: whoever disables one and enables it again leaves
+    /// another one behind, also when nobody looked meanwhile.
+    versions: Option<Versions>,
     /// What does not hold.
     pub(super) drift: Option<String>,
     /// A leaf with rows that the last check did not read.
@@ -44,7 +50,10 @@ pub(super) async fn look(
 ) -> Result<Looked, Error> {
     let state = machine.state;
     let Some(phases) = rests_on(plan, machine, steps) else {
-        planner.looked.remove(&job);
+        // The versions stay: what happens while the job is paused or held shows once it goes on.
+        if let Some(looked) = planner.looked.get_mut(&job) {
+            looked.at = None;
+        }
         return Ok(Looked::default());
     };
     let of = (machine.round, phases);
@@ -52,17 +61,25 @@ pub(super) async fn look(
     let fresh = planner
         .looked
         .get(&job)
-        .filter(|l| l.of == of && now.saturating_sub(l.at) < EVERY);
+        .filter(|l| l.of == of && l.at.is_some_and(|at| now.saturating_sub(at) < EVERY));
     if let Some(looked) = fresh
         && !drifted
         && state != JobState::DualWriting
     {
         return Ok(looked.clone());
     }
-    let drift = match columns(planner, plan, machine.old).await? {
+    let mut drift = match columns(planner, plan, machine.old).await? {
         Some(drift) => Some(drift),
         None => objects(planner, plan, &of.1).await?,
     };
+    let before = planner.looked.get(&job).filter(|l| l.of == of);
+    let before = before.and_then(|l| l.versions.clone());
+    let versions = versions(planner, plan).await?;
+    if let (None, Some(before), Some(now)) = (&drift, &before, &versions) {
+        drift = now.changed_since(before).map(|trigger| {
+            format!("trigger {trigger} was changed since the last look and is as it was again: writes in between may not have been mirrored")
+        });
+    }
     let unchecked = if matches!(
         state,
         JobState::DualWriting | JobState::Backfilling | JobState::SoftDropped | JobState::Watching
@@ -76,8 +93,9 @@ pub(super) async fn look(
         }
     };
     let looked = Looked {
-        at: now,
+        at: Some(now),
         of,
+        versions: before.or(versions),
         drift,
         unchecked,
     };
@@ -136,6 +154,19 @@ async fn unchecked(
         }
     }
     Ok(None)
+}
+
+/// Of every trigger of ours; a file's cannot be disabled, only dropped, which the steps' own questions find.
+async fn versions(planner: &TargetPlanner, plan: &Plan) -> Result<Option<Versions>, Error> {
+    let names: Vec<String> = plan.tables.iter().flat_map(|t| t.triggers.clone()).collect();
+    let mut conn = acquire(planner).await?;
+    match conn.raw() {
+        Raw::Postgres(conn) => triggers::versions(conn, &names)
+            .await
+            .map(Some)
+            .map_err(planner.engine_error()),
+        Raw::Sqlite(_) => Ok(None),
+    }
 }
 
 /// The columns that the plan relies on, with their types.

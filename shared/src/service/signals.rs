@@ -11,7 +11,7 @@ use super::{Error, Shutdown};
 use crate::clock::Clock;
 use crate::units::format_duration;
 
-/// Lets SIGTERM and SIGINT end this process in two steps, until the handle is dropped. The budget also begins
+/// Lets SIGTERM, SIGINT and a terminal that goes away (SIGHUP, unless it is ignored, as under `nohup`) end this process in two steps, until the handle is dropped. The budget also begins
 /// when something else cancels [`Shutdown::stopping`].
 ///
 /// # Errors
@@ -24,11 +24,12 @@ pub fn stop_on_signals(
     Ok(Ears::open()?.stop(shutdown, budget, clock))
 }
 
-/// SIGTERM and SIGINT as they come in from now on: one that comes while a service still starts ends it as any other does.
+/// Signals as they come in from now on: one that comes while a service still starts ends it as any other does.
 #[derive(Debug)]
 pub(super) struct Ears {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Ears {
@@ -36,6 +37,11 @@ impl Ears {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(Error::Signals)?,
             interrupt: signal(SignalKind::interrupt()).map_err(Error::Signals)?,
+            hangup: if ignores_hangup() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup()).map_err(Error::Signals)?)
+            },
         })
     }
 
@@ -49,19 +55,40 @@ impl Ears {
         let (heard, signals) = mpsc::channel(4);
         let shutdown = shutdown.clone();
         AbortOnDropHandle::new(tokio::spawn(async move {
-            tokio::join!(
-                listen(self.terminate, self.interrupt, heard),
-                two_steps(signals, shutdown, budget, &*clock)
-            );
+            tokio::join!(listen(self, heard), two_steps(signals, shutdown, budget, &*clock));
         }))
     }
 }
 
-async fn listen(mut terminate: Signal, mut interrupt: Signal, heard: mpsc::Sender<&'static str>) {
+/// Whoever started this process wants it to outlive the terminal. Only Linux tells.
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored(&status, SignalKind::hangup()))
+}
+
+/// The mask has the bit `number - 1` of each signal that is ignored.
+fn ignored(status: &str, kind: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+    // A shell and the terminal may each say it; it is no second wish.
+    *hangup = None;
+}
+
+async fn listen(mut ears: Ears, heard: mpsc::Sender<&'static str>) {
     loop {
         let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = ears.terminate.recv() => "SIGTERM",
+            _ = ears.interrupt.recv() => "SIGINT",
+            () = hung_up(&mut ears.hangup) => "SIGHUP",
             () = heard.closed() => return,
         };
         if heard.send(name).await.is_err() {
@@ -91,4 +118,17 @@ pub(super) async fn two_steps(
         () = shutdown.abort.cancelled() => return,
     }
     shutdown.abort.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hangup_that_is_ignored_is_left_so() {
+        let status = |mask: &str| format!("Name:\tsluice\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n");
+        assert!(ignored(&status("0000000000001001"), SignalKind::hangup()));
+        assert!(!ignored(&status("0000000000001000"), SignalKind::hangup()));
+        assert!(!ignored("", SignalKind::hangup()));
+    }
 }

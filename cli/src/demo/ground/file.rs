@@ -34,26 +34,23 @@ pub(super) const TEXTS: Texts = Texts {
 const MAKE: &str = "/* sluice:demo.make */ CREATE TABLE customer (
         id INTEGER PRIMARY KEY, name TEXT, email TEXT, fax TEXT, updated_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/// A file that nobody else has, as a URL; the folder is made, the file is not.
-///
-/// # Errors
-/// The folder for temporary files cannot be written.
-pub fn of_its_own() -> Result<SecretString, Error> {
+/// A file that nobody else has, as a URL, in a folder of its own; nothing is made yet.
+#[must_use]
+pub fn of_its_own() -> SecretString {
     // An id of ours is unique, and begins with the time.
     let folder = std::env::temp_dir().join(format!("sluice-demo-{}", JobId::new()));
-    std::fs::create_dir(&folder).map_err(|source| Error::File {
-        path: folder.clone(),
-        doing: "made",
-        source,
-    })?;
-    Ok(SecretString::from(format!(
-        "sqlite:{}",
-        folder.join("demo.db").display()
-    )))
+    SecretString::from(format!("sqlite:{}", folder.join("demo.db").display()))
 }
 
-/// Makes the file. Readers and the writer do not wait for each other in its journal mode, as an application would have it.
+/// Makes the folder and the file. Readers and the writer do not wait for each other in its journal mode, as an application would have it.
 pub(super) async fn make_file(path: &Path) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir(folder).map_err(|source| Error::File {
+            path: folder.to_owned(),
+            doing: "made",
+            source,
+        })?;
+    }
     let made = session::options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)

@@ -52,6 +52,39 @@ async fn a_trigger_that_is_off_does_not_go_unnoticed_while_the_job_rests() -> Ou
     embedded.stop().await
 }
 
+/// One transaction switches the trigger off, writes, and switches it on again: no look can fall between.
+#[tokio::test]
+async fn a_trigger_that_was_off_between_two_looks_does_not_go_unnoticed() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 500).await?;
+    let embedded = Embedded::start(&database).await?;
+    let job = embedded.submit(&database, SECONDS).await?;
+    embedded.verified(job).await?;
+    let paused = |command| applied(&embedded, job, command);
+    for pause in [false, true] {
+        if pause {
+            paused(Command::Pause).await?;
+        }
+        let blink = "BEGIN; ALTER TABLE track DISABLE TRIGGER USER; UPDATE track SET milliseconds = milliseconds + 5000 WHERE id < 50; \
+            DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE track ENABLE ALWAYS TRIGGER %I', tgname) FROM pg_trigger \
+            WHERE tgrelid = 'track'::regclass AND NOT tgisinternal); END $$; COMMIT";
+        database.execute_as(Role::Owner, blink).await?;
+        if pause {
+            paused(Command::Resume).await?;
+        }
+        let held = embedded.until(job, &[JobState::Held]).await?;
+        let why = held.reason.unwrap_or_default();
+        assert!(
+            why.contains("was changed since the last look") && why.contains("resume"),
+            "{why}"
+        );
+        applied(&embedded, job, Command::Resume).await?;
+        embedded.verified(job).await?;
+        right(&database).await?;
+    }
+    embedded.stop().await
+}
+
 #[tokio::test]
 async fn a_trigger_that_is_off_during_the_backfill_does_not_end_in_verified() -> Outcome {
     let database = database().await?;

@@ -43,15 +43,16 @@ async fn the_demonstration_needs_no_server_keeps_its_promises_and_leaves_nothing
 
 #[tokio::test]
 async fn an_interrupted_demonstration_leaves_no_file() -> Outcome {
-    for moment in [
-        "an application writes to it",
-        "demo-fax-number: flipping-reads",
-        "demo-name-length: ",
+    for (moment, signal) in [
+        ("an application writes to it", Signal::INT),
+        ("demo-fax-number: flipping-reads", Signal::TERM),
+        // The terminal goes away.
+        ("demo-name-length: ", Signal::HUP),
     ] {
         let temporary = tempfile::tempdir()?;
         let demo = Sluice::start(&["demo", "--rows", ROWS], &settings(temporary.path())).await?;
         demo.logged(moment, PATIENCE).await?;
-        demo.signal(Signal::INT)?;
+        demo.signal(signal)?;
         let status = demo.ended(PATIENCE).await?;
         assert!(status.contains('1'), "{status}\n{}", demo.log());
         assert!(demo.log().contains("nothing of it is left"), "{}", demo.log());
