@@ -83,16 +83,17 @@ impl Ledger {
             .map_err(Error::of("ledger.lease_holder"))
     }
 
-    /// Says that a process is alive.
+    /// Says that a process is alive; one that has just said so, with a batch, does not say it again.
     ///
     /// # Errors
     /// What the database says.
     pub async fn beat(&self, worker: &str, role: &str, detail: &serde_json::Value) -> Result<(), Error> {
         db::query(
             "/* ledger.heartbeat */
-            INSERT INTO sluice.heartbeat (worker, role, detail, at)
+            INSERT INTO sluice.heartbeat AS told (worker, role, detail, at)
             VALUES ($1, $2, $3, clock_timestamp())
-            ON CONFLICT (worker) DO UPDATE SET detail = excluded.detail, at = excluded.at",
+            ON CONFLICT (worker) DO UPDATE SET detail = excluded.detail, at = excluded.at
+            WHERE told.at < clock_timestamp() - interval '1 second'",
         )
         .bind(worker)
         .bind(role)

@@ -6,10 +6,11 @@
 //! had already updated the cursor row and stalls before COMMIT, B's claim waits for that row's lock; A commits (its
 //! rows and its cursor together: a batch well done, which B continues from) or is ended (both are gone).
 
-use engine::db::{self, Connection};
 use std::time::Duration;
 
-use proto::{ChunkId, LeaseId};
+use engine::catalog::EngineKind;
+use engine::db::{self, Connection};
+use proto::{ChunkId, LeaseId, TaskId};
 
 use crate::error::Error;
 use crate::tasks::Fence;
@@ -77,12 +78,30 @@ pub async fn advance(
     .bind(progress.rows_changed as i64)
     .bind(progress.retries as i32)
     .bind(progress.throttled.as_millis() as i64)
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.cursor_advance"))?;
     if done.rows_affected() != 1 {
         return Err(Error::LeaseLost { chunk });
     }
+    match conn.engine() {
+        EngineKind::Sqlite => beat_along(conn, chunk).await,
+        EngineKind::Postgresql => Ok(()),
+    }
+}
+
+/// On a file every commit is one more that the application waits for, so a worker that makes progress says with it that it is alive.
+async fn beat_along(conn: &mut Connection, chunk: ChunkId) -> Result<(), Error> {
+    db::query(
+        "/* ledger.heartbeat_along */
+        UPDATE sluice.heartbeat
+        SET at = clock_timestamp()
+        WHERE worker = (SELECT worker FROM sluice.task WHERE id = $1)",
+    )
+    .bind(TaskId::of_chunk(chunk).0)
+    .execute(conn)
+    .await
+    .map_err(Error::of("ledger.heartbeat_along"))?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Tasks and chunks: leases, fences, cursors, tiles, verdicts.
 
+use engine::catalog::EngineKind;
+use engine::db;
 use ledger::checks::{Outcome as Conclusion, Verdict};
 use ledger::chunks::Progress;
 use ledger::tasks::{Claimed, Failure, FailureClass, Fence};
@@ -16,6 +18,33 @@ async fn of_two_that_claim_a_task_at_once_one_gets_it() -> Outcome {
         let (a, b) = tokio::join!(ledger.claim(task, &ann), ledger.claim(task, &bob));
         let ours = [a?, b?].iter().filter(|c| matches!(c, Claimed::Ours(_))).count();
         assert_eq!(ours, 1);
+        Ok(())
+    })
+    .await
+}
+
+/// On a file a commit costs the application a wait, so progress and the sign of life share one.
+#[tokio::test]
+async fn whoever_makes_progress_on_a_file_says_with_it_that_he_is_alive() -> Outcome {
+    on_each_engine(async |ledger| {
+        let (_, chunk, task) = one_chunk(&ledger).await?;
+        let claim = claimed(&ledger, task, "ann").await?;
+        let detail = serde_json::json!({});
+        ledger.beat("ann", "backfiller", &detail).await?;
+        let mut conn = ledger.pool().acquire().await?;
+        let long_ago = "UPDATE sluice.heartbeat SET at = clock_timestamp() - interval '1 hour'";
+        db::query(long_ago).execute(&mut conn).await?;
+        let progress = Progress {
+            cursor_block: 1,
+            ..Progress::default()
+        };
+        chunks::advance(&mut conn, chunk, claim.fence, progress).await?;
+        drop(conn);
+        let age = async || anyhow::Ok(ledger.beats().await?[0].age.as_secs());
+        let is_file = ledger.pool().engine() == EngineKind::Sqlite;
+        assert_eq!(age().await? < 60, is_file);
+        ledger.beat("ann", "backfiller", &detail).await?;
+        assert!(age().await? < 60);
         Ok(())
     })
     .await
