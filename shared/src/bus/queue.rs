@@ -53,6 +53,18 @@ impl Queue {
         Self::Reply(format!("{REPLY}{}", MessageId::new()))
     }
 
+    /// The queues of a target that workers consume from.
+    #[must_use]
+    pub fn of_target(target: &TargetName) -> [Self; 5] {
+        [
+            Self::Stage(target.clone()),
+            Self::Chunk(target.clone()),
+            Self::Check(target.clone()),
+            Self::EventsPlanner(target.clone()),
+            Self::EventsVerifier(target.clone()),
+        ]
+    }
+
     /// Its name in the broker; of [`Queue::Events`] and [`Queue::Control`], that of the exchange.
     #[must_use]
     pub fn name(&self) -> String {

@@ -42,6 +42,7 @@ use link::Link;
 use outage::Outage;
 use publisher::Publisher;
 use topology::Route;
+pub use topology::definitions;
 
 /// How long a publisher or a new subscription waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);

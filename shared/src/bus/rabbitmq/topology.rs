@@ -1,4 +1,5 @@
-//! Every exchange, queue, binding and argument, in one place. Declaring is idempotent, and whoever comes first declares.
+//! Every exchange, queue, binding and argument, in one place, as data: [`declare`] makes it exist, [`definitions`] writes it down for
+//! whoever wants the broker to have it before anybody connects.
 //!
 //! ```text
 //!  publish ─> sluice.work (direct, key = queue) ──────────> work queue <──┐ key = queue
@@ -11,19 +12,21 @@
 //!
 //! A retried message keeps its routing key, the name of its queue, through the waiting queue; so four
 //! waiting queues serve all. Not one queue with a time to live per message: messages expire at the head
-//! only. Arguments cannot be changed on a live queue, so there are few; limits belong in policies.
+//! only. Arguments cannot be changed on a live queue, so there are few; limits are policies, in the definitions only.
+
+mod declare;
+mod definitions;
+mod route;
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
-use proto::MessageId;
+use proto::TargetName;
 
-use super::call::call;
-use super::{Error, Queue};
-use crate::bus::queue::Nature;
-use crate::clock::Clock;
+use crate::bus::queue::{Nature, Queue};
+
+pub(super) use declare::{count, declare, declare_base, declare_for_consumer};
+pub use definitions::definitions;
+pub(super) use route::{Route, Unrouted};
 
 const WORK: &str = "sluice.work";
 const EVENTS: &str = "sluice.events";
@@ -39,257 +42,189 @@ const RETRIES: [(&str, Duration); 4] = [
     ("sluice.retry.10m", Duration::from_secs(600)),
 ];
 
-/// How a message is addressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) exchange: &'static str,
-    pub(super) key: String,
-    /// The queue in the words of whoever publishes, for errors.
-    pub(super) label: String,
-    /// Must exist before publishing, because nobody may have listened yet.
-    pub(super) declare: Vec<Queue>,
-    /// What it means if no queue takes it.
-    pub(super) unrouted: Unrouted,
+/// What is to exist. Everything is durable; every queue is a quorum queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Topology {
+    exchanges: Vec<Exchange>,
+    queues: Vec<QueueSpec>,
+    bindings: Vec<Binding>,
 }
 
-/// What it means if no queue takes a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unrouted {
-    /// It is lost: an error.
-    Error,
-    /// Nobody listens, which is fine.
-    Fine,
+struct Exchange {
+    name: &'static str,
+    kind: Kind,
 }
 
-impl Route {
-    /// To a queue that may be published to.
-    pub(super) fn to(queue: &Queue) -> Self {
-        let (exchange, key, unrouted) = match queue {
-            Queue::Events(target) => (EVENTS, target.to_string(), Unrouted::Error),
-            Queue::Control => (CONTROL, String::new(), Unrouted::Fine),
-            Queue::Reply(name) => ("", name.clone(), Unrouted::Error),
-            Queue::Parking => (DEAD, String::new(), Unrouted::Error),
-            Queue::Submit
-            | Queue::Stage(_)
-            | Queue::Chunk(_)
-            | Queue::Check(_)
-            | Queue::EventsPlanner(_)
-            | Queue::EventsVerifier(_) => (WORK, queue.name(), Unrouted::Error),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// To the queues that are bound by the message's key.
+    Direct,
+    /// To every queue that is bound.
+    Fanout,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct QueueSpec {
+    name: String,
+    arguments: Vec<(&'static str, Argument)>,
+}
+
+/// The value of a queue's argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Argument {
+    Text(&'static str),
+    Number(i64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Binding {
+    queue: String,
+    exchange: &'static str,
+    key: String,
+}
+
+impl Binding {
+    fn new(queue: &str, exchange: &'static str, key: &str) -> Self {
+        Self {
+            queue: queue.to_owned(),
+            exchange,
+            key: key.to_owned(),
+        }
+    }
+}
+
+impl QueueSpec {
+    fn new(name: &str, arguments: Vec<(&'static str, Argument)>) -> Self {
+        let mut all = vec![("x-queue-type", Argument::Text("quorum"))];
+        all.extend(arguments);
+        Self {
+            name: name.to_owned(),
+            arguments: all,
+        }
+    }
+}
+
+impl Topology {
+    /// What all queues lean on.
+    fn base() -> Self {
+        let direct = [WORK, EVENTS, RETURN].map(|name| (name, Kind::Direct));
+        let fanout = [DEAD, CONTROL].map(|name| (name, Kind::Fanout));
+        let waiting = RETRIES.map(|(name, _)| (name, Kind::Fanout));
+        let exchanges = direct.into_iter().chain(fanout).chain(waiting);
+        let parking = Queue::Parking.name();
+        let mut base = Self {
+            exchanges: exchanges.map(|(name, kind)| Exchange { name, kind }).collect(),
+            queues: vec![QueueSpec::new(&parking, Vec::new())],
+            bindings: vec![Binding::new(&parking, DEAD, "")],
         };
-        let durable = |queue: &Queue| queue.nature() == Nature::Work;
-        let declare = queue.copies().into_iter().filter(durable).collect();
+        for (name, wait) in RETRIES {
+            let millis = i64::try_from(wait.as_millis()).expect("the waits are minutes");
+            let mut arguments = dead_letters_to(RETURN);
+            arguments.push(("x-message-ttl", Argument::Number(millis)));
+            base.queues.push(QueueSpec::new(name, arguments));
+            base.bindings.push(Binding::new(name, name, ""));
+        }
+        base
+    }
+
+    /// What a queue needs beside the base; nothing for one that is part of it, or that its consumer makes.
+    fn of(queue: &Queue) -> Self {
+        if queue.nature() != Nature::Work {
+            return Self::default();
+        }
+        let name = queue.name();
+        let mut bindings = vec![
+            Binding::new(&name, WORK, &name),
+            Binding::new(&name, RETURN, &name),
+        ];
+        if let Queue::EventsPlanner(target) | Queue::EventsVerifier(target) = queue {
+            bindings.push(Binding::new(&name, EVENTS, target.as_str()));
+        }
         Self {
-            exchange,
-            key,
-            label: queue.name(),
-            declare,
-            unrouted,
+            exchanges: Vec::new(),
+            queues: vec![QueueSpec::new(&name, dead_letters_to(DEAD))],
+            bindings,
         }
     }
 
-    /// Back to a work queue after at least `delay`, or after the longest there is.
-    pub(super) fn retry(queue: &Queue, delay: Duration) -> Self {
-        let longest = RETRIES[RETRIES.len() - 1].0;
-        let exchange = RETRIES
-            .iter()
-            .find(|(_, wait)| *wait >= delay)
-            .map_or(longest, |(name, _)| name);
-        // The queue itself is there: the message came from it.
-        Self {
-            exchange,
-            key: queue.name(),
-            label: exchange.to_owned(),
-            declare: Vec::new(),
-            unrouted: Unrouted::Error,
+    /// Everything that planners, backfillers and verifiers of these targets use.
+    fn whole(targets: &[TargetName]) -> Self {
+        let mut whole = Self::base();
+        let of_targets = targets.iter().flat_map(Queue::of_target);
+        for queue in std::iter::once(Queue::Submit).chain(of_targets) {
+            let more = Self::of(&queue);
+            whole.queues.extend(more.queues);
+            whole.bindings.extend(more.bindings);
         }
+        whole
     }
-}
-
-/// What all queues lean on. Declared once a connection.
-pub(super) async fn declare_base(clock: &dyn Clock, channel: &Channel) -> Result<(), Error> {
-    for (name, kind) in [
-        (WORK, ExchangeKind::Direct),
-        (EVENTS, ExchangeKind::Direct),
-        (RETURN, ExchangeKind::Direct),
-        (DEAD, ExchangeKind::Fanout),
-        (CONTROL, ExchangeKind::Fanout),
-    ] {
-        declare_exchange(clock, channel, name, kind).await?;
-    }
-    let parking = Queue::Parking.name();
-    declare_durable(clock, channel, &parking, &[]).await?;
-    bind(clock, channel, &parking, DEAD, "").await?;
-    for (name, wait) in RETRIES {
-        declare_exchange(clock, channel, name, ExchangeKind::Fanout).await?;
-        let millis = i64::try_from(wait.as_millis()).expect("the waits are minutes");
-        let mut arguments = dead_letters_to(RETURN);
-        arguments.push(("x-message-ttl", AMQPValue::LongLongInt(millis)));
-        declare_durable(clock, channel, name, &arguments).await?;
-        bind(clock, channel, name, name, "").await?;
-    }
-    Ok(())
-}
-
-/// A queue that is there for good. Exclusive ones are made by their consumer.
-pub(super) async fn declare(clock: &dyn Clock, channel: &Channel, queue: &Queue) -> Result<(), Error> {
-    let name = queue.name();
-    let arguments = match queue.nature() {
-        Nature::Work => dead_letters_to(DEAD),
-        // Part of the base.
-        Nature::Parking | Nature::Exclusive | Nature::Fanout => return Ok(()),
-    };
-    declare_durable(clock, channel, &name, &arguments).await?;
-    bind(clock, channel, &name, WORK, &name).await?;
-    bind(clock, channel, &name, RETURN, &name).await?;
-    match queue {
-        Queue::EventsPlanner(target) | Queue::EventsVerifier(target) => {
-            bind(clock, channel, &name, EVENTS, target.as_str()).await
-        }
-        Queue::Submit
-        | Queue::Stage(_)
-        | Queue::Chunk(_)
-        | Queue::Check(_)
-        | Queue::Events(_)
-        | Queue::Control
-        | Queue::Reply(_)
-        | Queue::Parking => Ok(()),
-    }
-}
-
-/// The queue to consume from, made if need be; answers its name.
-pub(super) async fn declare_for_consumer(
-    clock: &dyn Clock,
-    channel: &Channel,
-    queue: &Queue,
-) -> Result<String, Error> {
-    let name = match queue {
-        // A new name each time: after a lost connection the old queue may linger under its name for a while.
-        // Ours and not the server's, so that a permission on ^sluice\. covers it.
-        Queue::Control => format!("{CONTROL}.{}", MessageId::new()),
-        other => other.name(),
-    };
-    if queue.nature() != Nature::Exclusive {
-        declare(clock, channel, queue).await?;
-        return Ok(name);
-    }
-    let arguments = table(&[
-        ("x-max-length", AMQPValue::LongLongInt(100)),
-        ("x-message-ttl", AMQPValue::LongLongInt(60_000)),
-    ]);
-    let options = QueueDeclareOptions::exclusive().auto_delete();
-    let made = call(
-        clock,
-        "declaring",
-        &queue.name(),
-        channel.queue_declare(name.as_str().into(), options, arguments),
-    )
-    .await?;
-    let name = made.name().to_string();
-    if *queue == Queue::Control {
-        bind(clock, channel, &name, CONTROL, "").await?;
-    }
-    Ok(name)
-}
-
-/// Ready messages and consumers, without changing anything.
-pub(super) async fn count(clock: &dyn Clock, channel: &Channel, queue: &Queue) -> Result<(u64, u64), Error> {
-    let name = queue.name();
-    let options = QueueDeclareOptions::durable().passive();
-    let found = call(
-        clock,
-        "asking for",
-        &name,
-        channel.queue_declare(name.as_str().into(), options, FieldTable::default()),
-    )
-    .await?;
-    Ok((
-        u64::from(found.message_count()),
-        u64::from(found.consumer_count()),
-    ))
 }
 
 /// A dead letter is handed over with confirms, which needs a queue that refuses instead of dropping.
-fn dead_letters_to(exchange: &'static str) -> Vec<(&'static str, AMQPValue)> {
-    let text = |value: &str| AMQPValue::LongString(value.into());
+fn dead_letters_to(exchange: &'static str) -> Vec<(&'static str, Argument)> {
     vec![
-        ("x-dead-letter-exchange", text(exchange)),
-        ("x-dead-letter-strategy", text("at-least-once")),
-        ("x-overflow", text("reject-publish")),
+        ("x-dead-letter-exchange", Argument::Text(exchange)),
+        ("x-dead-letter-strategy", Argument::Text("at-least-once")),
+        ("x-overflow", Argument::Text("reject-publish")),
     ]
-}
-
-fn table(entries: &[(&str, AMQPValue)]) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (key, value) in entries {
-        table.insert((*key).into(), value.clone());
-    }
-    table
-}
-
-async fn declare_durable(
-    clock: &dyn Clock,
-    channel: &Channel,
-    name: &str,
-    arguments: &[(&str, AMQPValue)],
-) -> Result<(), Error> {
-    let mut arguments = table(arguments);
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
-    call(clock, "declaring", name, declared).await.map(drop)
-}
-
-async fn declare_exchange(
-    clock: &dyn Clock,
-    channel: &Channel,
-    name: &str,
-    kind: ExchangeKind,
-) -> Result<(), Error> {
-    let options = ExchangeDeclareOptions {
-        durable: true,
-        ..ExchangeDeclareOptions::default()
-    };
-    call(
-        clock,
-        "declaring exchange",
-        name,
-        channel.exchange_declare(name.into(), kind, options, FieldTable::default()),
-    )
-    .await
-}
-
-async fn bind(
-    clock: &dyn Clock,
-    channel: &Channel,
-    queue: &str,
-    exchange: &str,
-    key: &str,
-) -> Result<(), Error> {
-    let bound = channel.queue_bind(
-        queue.into(),
-        exchange.into(),
-        key.into(),
-        QueueBindOptions::default(),
-        FieldTable::default(),
-    );
-    call(clock, "binding", queue, bound).await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
+    fn whole() -> Topology {
+        Topology::whole(&["main".into(), "billing".into()])
+    }
+
     #[test]
-    fn a_retry_waits_at_least_as_long_as_asked_if_there_is_such_a_wait() {
-        for (seconds, exchange) in [
-            (0, "sluice.retry.5s"),
-            (5, "sluice.retry.5s"),
-            (6, "sluice.retry.30s"),
-            (31, "sluice.retry.2m"),
-            (121, "sluice.retry.10m"),
-            (86_400, "sluice.retry.10m"),
-        ] {
-            let route = Route::retry(&Queue::Submit, Duration::from_secs(seconds));
-            assert_eq!((route.exchange, route.key.as_str()), (exchange, "sluice.submit"));
+    fn everything_that_is_named_exists_and_is_named_once() {
+        let whole = whole();
+        let queues: BTreeSet<&str> = whole.queues.iter().map(|q| q.name.as_str()).collect();
+        assert_eq!(queues.len(), whole.queues.len());
+        let exchanges: BTreeSet<&str> = whole.exchanges.iter().map(|e| e.name).collect();
+        assert_eq!(exchanges.len(), whole.exchanges.len());
+        for binding in &whole.bindings {
+            assert!(queues.contains(binding.queue.as_str()), "{binding:?}");
+            assert!(exchanges.contains(binding.exchange), "{binding:?}");
+        }
+        for queue in &whole.queues {
+            assert!(
+                whole.bindings.iter().any(|b| b.queue == queue.name),
+                "nothing leads to {queue:?}"
+            );
+            for (key, value) in &queue.arguments {
+                if let ("x-dead-letter-exchange", Argument::Text(exchange)) = (*key, value) {
+                    assert!(exchanges.contains(exchange), "{queue:?}");
+                }
+            }
+        }
+    }
+
+    /// Known to quorum queues of RabbitMQ 3.10 and of 4.x alike. A broker refuses an argument that it does not know.
+    #[test]
+    fn no_argument_is_one_that_some_broker_does_not_know() {
+        const KNOWN: [&str; 5] = [
+            "x-queue-type",
+            "x-dead-letter-exchange",
+            "x-dead-letter-strategy",
+            "x-overflow",
+            "x-message-ttl",
+        ];
+        for queue in whole().queues {
+            for (key, _) in &queue.arguments {
+                assert!(KNOWN.contains(key), "{key} of {}", queue.name);
+            }
+            let has = |key: &str| queue.arguments.iter().any(|(k, _)| *k == key);
+            assert_eq!(
+                has("x-dead-letter-strategy"),
+                has("x-overflow"),
+                "at-least-once needs a queue that refuses: {}",
+                queue.name
+            );
         }
     }
 }
