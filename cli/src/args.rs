@@ -7,8 +7,8 @@ use shared::settings::TelemetrySettings;
 use shared::telemetry;
 
 use crate::commands::{
-    abort, approve, demo, flip, pause, plan, repair, report, resume, rollback, run as run_command, services,
-    status, submit, tune, verify, wait,
+    abort, approve, demo, flip, parked, pause, plan, queues, repair, report, resume, rollback,
+    run as run_command, services, status, submit, tune, verify, wait,
 };
 use crate::error::Error;
 
@@ -62,6 +62,10 @@ enum Command {
     Wait(wait::WaitArgs),
     /// The final checklist of a job with its evidence.
     Report(report::ReportArgs),
+    /// Show the broker's queues: what waits, what is in hand, who listens, and how old the oldest task is.
+    Queues(queues::QueuesArgs),
+    /// Show the messages that nobody could handle, put them back, or drop them.
+    Parked(parked::ParkedArgs),
     /// Run the planner service.
     Planner(services::ServiceArgs),
     /// Run a backfiller service.
@@ -99,6 +103,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         Command::Repair(args) => repair::run(args).await,
         Command::Wait(args) => wait::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
+        Command::Parked(args) => parked::run(args).await,
         Command::Planner(args) => return services::planner(args).await,
         Command::Backfiller(args) => return services::backfiller(args).await,
         Command::Verifier(args) => return services::verifier(args).await,

@@ -2,13 +2,15 @@
 //!
 //! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
 //! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
-//! [`follow`] and [`progress`] watch a job; [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
+//! [`follow`] and [`progress`] watch a job; [`broker`] and [`queues`] are what is between roles;
+//! [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
 //! is what people look at; [`demo`] shows all of it on a table of its own, under the application of [`traffic`]; [`error`] ends it all with an exit code.
 //!
 //! Answers go to standard output, everything else to standard error. No secret is ever printed: URLs are shown redacted or not at all.
 
 pub mod actor;
 pub mod args;
+pub mod broker;
 pub mod checklist;
 pub mod commands;
 pub mod demo;
@@ -27,6 +29,7 @@ pub mod paint;
 pub mod place;
 pub mod privileges;
 pub mod progress;
+pub mod queues;
 pub mod report;
 pub mod rest;
 pub mod specfile;

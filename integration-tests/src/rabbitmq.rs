@@ -173,6 +173,43 @@ impl Broker {
         Ok(serde_json::from_str(&self.management.post(&path, body).await?)?)
     }
 
+    /// Imports a definitions file, as `rabbitmqctl import_definitions` does.
+    ///
+    /// # Errors
+    /// The broker refuses something of it.
+    pub async fn import(&self, definitions: &serde_json::Value) -> anyhow::Result<()> {
+        self.management
+            .post("/api/definitions", &definitions.to_string())
+            .await
+            .map(drop)
+    }
+
+    /// What the broker tells of something, such as `queues/VHOST/NAME`.
+    ///
+    /// # Errors
+    /// There is no such thing.
+    pub async fn describe(&self, what: &str) -> anyhow::Result<serde_json::Value> {
+        Ok(serde_json::from_str(
+            &self.management.get(&format!("/api/{what}")).await?,
+        )?)
+    }
+
+    /// Makes a queue, as an operator might by hand.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn make_queue(
+        &self,
+        vhost: &Vhost,
+        name: &str,
+        arguments: &serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let body = serde_json::json!({ "durable": true, "arguments": arguments });
+        self.management
+            .put(&format!("/api/queues/{}/{name}", vhost.name), &body.to_string())
+            .await
+    }
+
     /// Removes one queue with what is in it.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What people see of a job: stages, counts, pace, and what waits.
 
 use engine::db;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -175,6 +176,33 @@ impl Ledger {
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(Error::of("ledger.task_notes"))
+    }
+
+    /// How long ago the oldest task of each kind that is still to be done went out, or was made if it has not yet: seconds of the database's
+    /// clock, by kind (`step`, `chunk`, `check`).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn oldest_outstanding(&self) -> Result<BTreeMap<String, Duration>, Error> {
+        let rows = db::query(
+            "/* ledger.oldest_outstanding */
+            SELECT kind, extract(epoch FROM clock_timestamp() - since)::double precision AS age
+            FROM (
+                SELECT kind, min(coalesce(published_at, created_at)) AS since
+                FROM sluice.task
+                WHERE state IN ('ready', 'leased')
+                GROUP BY kind) AS oldest",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.oldest_outstanding"))?;
+        rows.iter()
+            .map(|row| {
+                let age: f64 = row.try_get("age")?;
+                Ok((row.try_get("kind")?, Duration::from_secs_f64(age.max(0.0))))
+            })
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::of("ledger.oldest_outstanding"))
     }
 
     /// Processes that were heard within the last day.

@@ -3,7 +3,6 @@
 //! The message's id is the idempotency key: the same id, the same job, the same answer. So a submission that got no answer
 //! may be sent again with `--id`, as often as one likes.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +11,11 @@ use proto::message::{JobReply, JobSubmit};
 use proto::{Envelope, JobId, Message, MessageId, TargetName, VERSION};
 use shared::bus::{self, Bus, Queue, Settlement, Subscription};
 use shared::clock::{Clock, SystemClock, within};
-use shared::settings::{BusSettings, Settings};
 use shared::units::{format_duration, parse_duration};
 
 use crate::actor::ActorArgs;
 use crate::error::{Error, Outcome};
-use crate::{out, specfile};
+use crate::{broker, out, specfile};
 
 /// Arguments of `sluice submit`.
 #[derive(clap::Args)]
@@ -56,7 +54,10 @@ pub async fn run(args: &SubmitArgs) -> Result<Outcome, Error> {
         ..Default::default()
     };
     let settings = place.settings()?;
-    require_broker(&settings)?;
+    broker::required(
+        &settings,
+        "submit hands a job to planners over RabbitMQ (without a broker use `sluice run`)",
+    )?;
     let target = TargetName::from(args.target.as_str());
     if !target.is_valid() {
         return Err(Error::Usage(format!(
@@ -86,17 +87,6 @@ pub async fn run(args: &SubmitArgs) -> Result<Outcome, Error> {
     reply.map(|reply| show(args, submission.id, reply))
 }
 
-fn require_broker(settings: &Settings) -> Result<(), Error> {
-    match settings.bus {
-        BusSettings::RabbitMq { .. } => Ok(()),
-        BusSettings::Local => Err(Error::Usage(
-            "submit hands a job to planners over RabbitMQ, and no broker is configured: set bus.kind = \"rabbitmq\" and bus.url \
-             (or SLUICE__BUS__KIND and SLUICE__BUS__URL); without a broker use `sluice run`"
-                .to_owned(),
-        )),
-    }
-}
-
 /// The answer; None if there was none in time. All of it together, the broker's part too, takes no longer than `timeout`.
 async fn ask(
     bus: &Arc<dyn Bus>,
@@ -105,11 +95,7 @@ async fn ask(
     timeout: Duration,
 ) -> Result<Option<JobReply>, Error> {
     let begun = clock.monotonic();
-    let readiness = bus.readiness();
-    if within(&**clock, timeout, readiness.until_ready()).await.is_none() {
-        let why: BTreeSet<String> = readiness.reasons().into_values().collect();
-        return Err(no_broker(timeout, why));
-    }
+    broker::ready(bus, "submitted", clock, timeout).await?;
     let left = timeout.saturating_sub(clock.monotonic().saturating_sub(begun));
     let asking = async {
         let queue = Queue::new_reply();
@@ -118,15 +104,6 @@ async fn ask(
         Ok(answer(&mut replies).await)
     };
     within(&**clock, left, asking).await.unwrap_or(Ok(None))
-}
-
-fn no_broker(timeout: Duration, why: BTreeSet<String>) -> Error {
-    let why: Vec<String> = why.into_iter().collect();
-    Error::Refused(format!(
-        "nothing was submitted, because there was no connection to the broker within {}: {}",
-        format_duration(timeout),
-        why.join("; ")
-    ))
 }
 
 async fn answer(replies: &mut Subscription) -> Option<JobReply> {
@@ -186,24 +163,6 @@ fn show(args: &SubmitArgs, id: MessageId, reply: Option<JobReply>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn without_a_broker_the_way_out_is_named() {
-        let fault = require_broker(&Settings::default()).unwrap_err().to_string();
-        assert!(
-            fault.contains("bus.url") && fault.contains("sluice run"),
-            "{fault}"
-        );
-    }
-
-    #[test]
-    fn a_broker_that_is_away_is_said_once_with_the_time_that_was_waited() {
-        let why = BTreeSet::from(["connection refused".to_owned()]);
-        assert_eq!(
-            no_broker(Duration::from_secs(3), why).to_string(),
-            "nothing was submitted, because there was no connection to the broker within 3s: connection refused"
-        );
-    }
 
     #[tokio::test]
     async fn an_answer_comes_back_over_the_reply_queue_and_silence_is_told_apart() {

@@ -10,6 +10,7 @@ mod crashes;
 mod messages;
 mod pooled;
 mod processes;
+mod queues;
 mod scale;
 
 use std::time::Duration;

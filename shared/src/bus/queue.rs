@@ -82,6 +82,18 @@ impl Queue {
         }
     }
 
+    /// The queue of a name, if it is one that messages are worked off from.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        if name == Self::Submit.name() {
+            return Some(Self::Submit);
+        }
+        let (target, _) = name.strip_prefix(OURS)?.split_once('.')?;
+        let target = TargetName::from(target);
+        let of_target = target.is_valid().then(|| Self::of_target(&target))?;
+        of_target.into_iter().find(|queue| queue.name() == name)
+    }
+
     pub(super) fn nature(&self) -> Nature {
         match self {
             Self::Submit
@@ -201,6 +213,24 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_work_queue_is_found_by_its_name_and_nothing_else_is() {
+        let main = TargetName::from("main");
+        for queue in std::iter::once(Queue::Submit).chain(Queue::of_target(&main)) {
+            assert_eq!(Queue::of_name(&queue.name()), Some(queue));
+        }
+        for name in [
+            "",
+            "sluice.dead.parking",
+            "sluice.retry.5s",
+            "sluice.control",
+            "sluice.reply.x",
+            "other",
+        ] {
+            assert_eq!(Queue::of_name(name), None, "{name}");
+        }
     }
 
     #[test]

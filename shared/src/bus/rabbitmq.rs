@@ -38,6 +38,7 @@ use super::{Bus, Depth, Error, Letter, Queue, Subscription};
 use crate::clock::{Clock, within};
 use crate::service::Readiness;
 use address::Address;
+pub use address::vhost;
 use link::Link;
 use outage::Outage;
 use publisher::Publisher;

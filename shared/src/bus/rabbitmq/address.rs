@@ -28,6 +28,13 @@ pub(super) struct Address {
     pub(super) name: String,
 }
 
+/// The virtual host of a broker's URL, `/` if it names none.
+#[must_use]
+pub fn vhost(url: &str) -> String {
+    url.parse::<lapin::uri::AMQPUri>()
+        .map_or_else(|_| "/".to_owned(), |uri| uri.vhost)
+}
+
 impl Address {
     pub(super) fn new(url: &SecretString, name: &str) -> Result<Self, Error> {
         let shown = redact_url(url.expose_secret());
@@ -97,6 +104,18 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_virtual_host_is_decoded_and_the_default_is_a_slash() {
+        for (url, expected) in [
+            ("amqp://ada:x@mq:5672/shop", "shop"),
+            ("amqp://ada:x@mq/a%2Fb?heartbeat=10", "a/b"),
+            ("amqp://mq", "/"),
+            ("amqp://mq:5672/%2f", "/"),
+        ] {
+            assert_eq!(vhost(url), expected, "{url}");
+        }
+    }
 
     #[test]
     fn an_address_never_shows_its_password() {

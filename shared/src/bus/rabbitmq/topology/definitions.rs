@@ -87,3 +87,52 @@ fn policy(vhost: &str, name: &str, pattern: &str, definition: &Value) -> Value {
         "vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": definition,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file in the examples is what this version declares for a target called `main`.
+    #[test]
+    fn the_example_is_what_is_declared() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/rabbitmq-definitions.json"
+        );
+        let text = serde_json::to_string_pretty(&definitions("/", &["main".into()])).unwrap() + "\n";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            text,
+            "if it should be: UPDATE_GOLDEN=1 cargo test -p shared"
+        );
+    }
+
+    #[test]
+    fn every_work_queue_has_a_limit_and_no_waiting_one_has() {
+        let found = definitions("/", &["main".into()]);
+        let texts = |list: &str, key: &str| -> Vec<String> {
+            let list = found[list].as_array().cloned().unwrap_or_default();
+            list.iter()
+                .filter_map(|entry| entry[key].as_str().map(str::to_owned))
+                .collect()
+        };
+        let patterns = texts("policies", "pattern");
+        for queue in texts("queues", "name") {
+            let escaped = queue.replace("main", "[a-z0-9_-]+").replace('.', r"\.");
+            let named = patterns.iter().filter(|pattern| {
+                **pattern == format!("^{escaped}$")
+                    || pattern.contains('|')
+                        && queue.starts_with("sluice.main.")
+                        && pattern.contains(&escaped[r"sluice\.[a-z0-9_-]+\.".len()..])
+            });
+            assert_eq!(
+                named.count(),
+                usize::from(!queue.starts_with("sluice.retry.")),
+                "{queue}"
+            );
+        }
+    }
+}
