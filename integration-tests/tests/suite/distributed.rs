@@ -11,6 +11,7 @@ mod messages;
 mod pooled;
 mod processes;
 mod scale;
+mod sharing;
 mod targets;
 
 use std::time::Duration;

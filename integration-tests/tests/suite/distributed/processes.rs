@@ -5,6 +5,7 @@ use std::time::Duration;
 use testbed::desk::Desk;
 use testbed::fleet::Fleet;
 use testbed::postgres::Server;
+use testbed::process::Sluice;
 use testbed::rabbitmq::Broker;
 use testbed::wait;
 
@@ -99,5 +100,35 @@ async fn a_second_planner_takes_over_from_a_frozen_one() -> Outcome {
     fleet.planner.resume()?;
     assert_settled(&job, &database, writes, fleet).await?;
     assert_eq!(second.terminate().await?, "exit status: 0");
+    Ok(())
+}
+
+/// A bug in one check must not take the sampler and the re-reader with it: without them every job of the target stops.
+#[tokio::test]
+async fn a_check_that_panics_costs_the_verifier_nothing_but_that_check() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let desk = Desk::new(&settings)?;
+    let hands = [
+        Sluice::start(&["planner"], &settings).await?,
+        Sluice::start(&["backfiller"], &settings).await?,
+    ];
+    let clumsy = settings.clone().with("SLUICE_PANIC_AT", "check.begun");
+    let verifier = Sluice::start(&["verifier"], &clumsy).await?;
+    for service in hands.iter().chain([&verifier]) {
+        testbed::fleet::ready(service).await?;
+    }
+    let job = submit(&desk, &database, "").await?;
+    verifier
+        .logged("a check panicked; it is given back", PATIENCE)
+        .await?;
+    job.until("verified", PATIENCE).await?;
+    let port = verifier.port().await?;
+    let metrics = testbed::http::get(port, "/metrics").await?.body;
+    let counted = "sluice_handler_panics_total{role=\"verifier\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+    for service in hands.iter().chain([&verifier]) {
+        assert_eq!(service.terminate().await?, "exit status: 0", "{}", service.log());
+    }
     Ok(())
 }
