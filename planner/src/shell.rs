@@ -160,7 +160,7 @@ impl TargetPlanner {
         let mut control = self.bus.subscribe(&Queue::Control, 100).await?;
         let mut pause = Duration::ZERO;
         // Publishing waits for the broker; rounds must not, because the pace they set is the workers' heartbeat.
-        let publisher = publish::Publisher::new(&self.target, &self.bus, &self.clock);
+        let publisher = publish::Publisher::new(&self.target, &self.bus, &self.clock, self.lease);
         let publisher = tokio::spawn(publisher.run(self.published.clone(), shutdown.clone()));
         loop {
             match self.next(&mut events, &mut control, &shutdown, pause).await {
@@ -299,7 +299,15 @@ impl TargetPlanner {
         decision: &Decision,
         facts: &crate::decide::Facts,
     ) -> Result<bool, Error> {
-        match apply::apply(&self.target, job, plan, decision, facts).await {
+        let applying = apply::Applying {
+            target: &self.target,
+            job,
+            plan,
+            decision,
+            facts,
+            planner: self.lease,
+        };
+        match applying.carry_out().await {
             Ok(()) => {
                 if decision.machine.state != job.state {
                     tracing::info!(job = %job.id, from = %job.state, to = %decision.machine.state,
@@ -325,23 +333,29 @@ impl TargetPlanner {
     /// A command that the ledger itself refuses is answered all the same.
     async fn refuse(&self, decision: &Decision, why: &str) -> Result<(), Error> {
         let error = || self.ledger_error();
-        let mut conn = self
+        let mut tx = self
             .target
             .ledger
             .pool()
-            .acquire()
+            .begin()
             .await
             .map_err(ledger::Error::of("planner.refuse"))
             .map_err(error())?;
         for effect in &decision.effects {
             if let Effect::Answer(id, _) = effect {
                 let answer = Answer::Refused(why.to_owned());
-                ledger::commands::settle(&mut conn, *id, &answer)
+                ledger::commands::settle(&mut tx, *id, &answer)
                     .await
                     .map_err(error())?;
             }
         }
-        Ok(())
+        ledger::jobs::require_planner(&mut tx, self.lease)
+            .await
+            .map_err(error())?;
+        tx.commit()
+            .await
+            .map_err(ledger::Error::of("planner.refuse"))
+            .map_err(error())
     }
 
     async fn set_pace(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use engine::db::{self, Row};
 use std::time::Duration;
 
-use proto::{ChunkId, JobId, TaskId};
+use proto::{ChunkId, JobId, LeaseId, TaskId};
 
 use super::Work;
 use crate::error::Error;
@@ -67,19 +67,23 @@ impl Ledger {
         rows.iter().map(read_outstanding).collect()
     }
 
-    /// Marks a task as published, after the transport's confirm.
+    /// Marks a task as published, after the transport's confirm. A planner that has slept through its lease marks nothing: its
+    /// messages are found again, and one too many is forgotten by whoever claims.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn mark_published(&self, task: TaskId) -> Result<(), Error> {
+    pub async fn mark_published(&self, task: TaskId, planner: LeaseId) -> Result<(), Error> {
         db::query(
             "/* ledger.task_published */
             UPDATE sluice.task
             SET published_at = clock_timestamp(),
                 publications = publications + 1
-            WHERE id = $1",
+            WHERE id = $1
+                AND EXISTS (
+                    SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $2 AND until > clock_timestamp())",
         )
         .bind(task.0)
+        .bind(planner.0)
         .execute(&self.pool)
         .await
         .map_err(Error::of("ledger.task_published"))?;

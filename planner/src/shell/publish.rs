@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ledger::tasks::{Outstanding, Work};
 use ledger::{Error, Target};
 use proto::message::{ChunkTask, StageTask};
-use proto::{Envelope, Message, MessageId, VERSION};
+use proto::{Envelope, LeaseId, Message, MessageId, VERSION};
 use shared::bus::{Bus, Queue};
 use shared::clock::Clock;
 use shared::service::{Shutdown, chain};
@@ -23,14 +23,16 @@ pub(super) struct Publisher {
     target: Target,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    lease: LeaseId,
 }
 
 impl Publisher {
-    pub(super) fn new(target: &Target, bus: &Arc<dyn Bus>, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(target: &Target, bus: &Arc<dyn Bus>, clock: &Arc<dyn Clock>, lease: LeaseId) -> Self {
         Self {
             target: target.clone(),
             bus: bus.clone(),
             clock: clock.clone(),
+            lease,
         }
     }
 
@@ -67,7 +69,7 @@ impl Publisher {
                 tracing::warn!(task = %task.task, %error, "a task was not published");
                 return Ok(());
             }
-            self.target.ledger.mark_published(task.task).await?;
+            self.target.ledger.mark_published(task.task, self.lease).await?;
         }
         Ok(())
     }
