@@ -7,6 +7,7 @@
 
 mod broker;
 mod crashes;
+mod foreign;
 mod messages;
 mod pooled;
 mod processes;

@@ -111,6 +111,7 @@ async fn one(desk: Arc<Desk>, lane: Lane, delivery: Delivery, shutdown: Shutdown
     let asked = Asked {
         content: delivery.content.clone(),
         reply_to: delivery.reply_to.clone(),
+        correlation_id: delivery.correlation_id.clone(),
         retries: delivery.retries,
     };
     let handling = tokio::spawn(handle(desk.clone(), lane, asked));
@@ -147,6 +148,7 @@ fn after_panic(panic: &JoinError, retries: u32) -> Settlement {
 struct Asked {
     content: Result<Envelope, Unreadable>,
     reply_to: Option<String>,
+    correlation_id: Option<String>,
     retries: u32,
 }
 
@@ -163,18 +165,20 @@ async fn handle(desk: Arc<Desk>, lane: Lane, asked: Asked) -> Settlement {
     };
     let reply = match in_turn(&desk, &lane, &envelope, submit).await {
         Ok(reply) => reply,
-        Err(Setback::Lasting(why)) => refusal(why),
+        Err(Setback::Lasting(why)) => refusal(envelope.id, why),
         Err(Setback::Passing(why)) => {
             let delay = again(asked.retries);
             tracing::warn!(submission = %envelope.id, target_name = submit.target, error = %why, retries = asked.retries, "a submission waits; it comes again");
             return Settlement::RetryAfter(delay);
         }
     };
-    if let JobReply::Refused { errors } = &reply {
+    if let JobReply::Refused { errors, .. } = &reply {
         tracing::warn!(submission = %envelope.id, target = %submit.target, "a submission was refused: {}", errors.join("; "));
     }
+    // Whoever sent none is told by the submission's own id.
+    let correlation_id = asked.correlation_id.unwrap_or_else(|| envelope.id.to_string());
     if let Some(reply_to) = &asked.reply_to
-        && let Err(error) = desk.answer(&envelope, reply_to, reply).await
+        && let Err(error) = desk.answer(&envelope, (reply_to, &correlation_id), reply).await
     {
         tracing::warn!(%error, "the submitter could not be answered; what became of it is in the ledger or in this log");
     }

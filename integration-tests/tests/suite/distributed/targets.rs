@@ -169,7 +169,7 @@ async fn a_target_that_stops_answering_costs_the_others_nothing_and_loses_no_sub
         assert_eq!(target, "away");
         match reply {
             JobReply::Accepted { .. } => accepted += 1,
-            JobReply::Refused { errors } => {
+            JobReply::Refused { errors, .. } => {
                 // In either of two words, by how far the one that was taken in had come.
                 let named = |e: &String| e.contains("job waits-") || e.contains("has an unfinished job");
                 assert!(errors.iter().all(named), "{errors:?}");

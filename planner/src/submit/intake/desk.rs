@@ -26,7 +26,8 @@ pub(super) struct Desk {
 impl Desk {
     /// Accepted, or refused on its merits.
     pub(super) async fn accept(&self, id: MessageId, submit: &JobSubmit) -> Result<JobReply, Setback> {
-        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors });
+        let submission = Some(id);
+        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors, submission });
         let opened = match self.targets.find(&submit.target) {
             Found::Open(opened) => opened,
             Found::Away(why) => return Err(Setback::Passing(why)),
@@ -42,11 +43,13 @@ impl Desk {
         let (target, acknowledged): &Opened = &opened;
         let job = JobId::of_submission(id);
         if exists(target, job).await? {
-            return Ok(JobReply::Accepted { job });
+            return Ok(JobReply::Accepted { job, submission });
         }
-        match self.judge(target, acknowledged, (job, submit)).await? {
+        match self.judge(target, acknowledged, (id, submit)).await? {
             // The same submission may be in other hands too, and has been taken in there while it was looked at here.
-            JobReply::Refused { .. } if exists(target, job).await? => Ok(JobReply::Accepted { job }),
+            JobReply::Refused { .. } if exists(target, job).await? => {
+                Ok(JobReply::Accepted { job, submission })
+            }
             reply => Ok(reply),
         }
     }
@@ -55,9 +58,11 @@ impl Desk {
         &self,
         target: &Target,
         acknowledged: &Acknowledged,
-        (job, submit): (JobId, &JobSubmit),
+        (id, submit): (MessageId, &JobSubmit),
     ) -> Result<JobReply, Setback> {
-        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors });
+        let job = JobId::of_submission(id);
+        let submission = Some(id);
+        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors, submission });
         let spec = match Spec::from_json(&submit.spec) {
             Ok(spec) => spec,
             Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
@@ -102,7 +107,7 @@ impl Desk {
             Ok(_) => {
                 tracing::info!(%job, name = %plan.name, "job taken in");
                 self.wake(target, job).await;
-                Ok(JobReply::Accepted { job })
+                Ok(JobReply::Accepted { job, submission })
             }
             Err(error @ (ledger::Error::TableBusy { .. } | ledger::Error::FlagBusy { .. })) => {
                 refused(vec![error.to_string()])
@@ -127,17 +132,17 @@ impl Desk {
     pub(super) async fn answer(
         &self,
         asked: &Envelope,
-        reply_to: &str,
+        (reply_to, correlation_id): (&str, &str),
         reply: JobReply,
     ) -> Result<(), shared::bus::Error> {
         let job = match &reply {
-            JobReply::Accepted { job } => Some(*job),
+            JobReply::Accepted { job, .. } => Some(*job),
             JobReply::Refused { .. } => None,
         };
         let mut envelope = self.envelope(asked.target.as_str(), job, Message::JobReply(reply));
         envelope.trace.clone_from(&asked.trace);
         self.bus
-            .publish(&Queue::Reply(reply_to.to_owned()), &envelope)
+            .answer(&Queue::Reply(reply_to.to_owned()), &envelope, correlation_id)
             .await
     }
 
@@ -169,8 +174,11 @@ fn may_answer_later(faults: &[Fault]) -> bool {
     faults.iter().any(|fault| fault.code == Code::Database)
 }
 
-pub(super) fn refusal(why: String) -> JobReply {
-    JobReply::Refused { errors: vec![why] }
+pub(super) fn refusal(submission: MessageId, why: String) -> JobReply {
+    JobReply::Refused {
+        errors: vec![why],
+        submission: Some(submission),
+    }
 }
 
 fn lacks(missing: &privileges::MissingPrivilege) -> String {
