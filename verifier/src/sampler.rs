@@ -19,6 +19,8 @@ use shared::clock::within;
 use shared::service::chain;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// A round that takes longer waits on a socket whose other end is gone: its lease has lapsed by then, and its connections are dropped.
+const ROUND_LIMIT: Duration = ledger::leases::LEASE.saturating_add(SAMPLE_LIMIT);
 /// A sample that takes longer is a reading that could not be made.
 const SAMPLE_LIMIT: Duration = Duration::from_secs(2);
 /// Name of the lease.
@@ -108,16 +110,21 @@ pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
     let mut sampling = None;
     let mut tidied = false;
     while !site.is_stopping() {
-        match round(&site, &replicas, lease, &mut sampling, &mut tidied).await {
-            Ok(()) => {}
-            Err(error) => {
+        let round = round(&site, &replicas, lease, &mut sampling, &mut tidied);
+        match within(&*site.clock, ROUND_LIMIT, round).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
                 tracing::warn!(target_name = %site.target.name, error = %chain(&error), "signals could not be written");
+            }
+            None => {
+                tracing::warn!(target_name = %site.target.name, "the ledger does not answer; no signals are written");
             }
         }
         site.rest(EVERY).await;
     }
+    let dropping = site.target.ledger.drop_lease(LEASE_NAME, lease);
     if sampling.is_some()
-        && let Err(error) = site.target.ledger.drop_lease(LEASE_NAME, lease).await
+        && let Some(Err(error)) = within(&*site.clock, SAMPLE_LIMIT, dropping).await
     {
         tracing::debug!(error = %chain(&error), "the sampler's lease was left to lapse");
     }

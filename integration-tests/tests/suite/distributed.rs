@@ -8,6 +8,7 @@
 mod broker;
 mod crashes;
 mod foreign;
+mod half_open;
 mod messages;
 mod pooled;
 mod processes;
