@@ -18,6 +18,7 @@ use ledger::role::site::{InHand, Site};
 use ledger::tasks::{Claim, Failure, FailureClass};
 use proto::TaskId;
 use proto::message::{ChunkTask, TaskOutcome};
+use shared::clock::within;
 use shared::service::chain;
 use tokio_util::sync::CancellationToken;
 
@@ -42,25 +43,47 @@ const SOON: Duration = Duration::from_millis(500);
 /// A message whose ledger cannot be reached comes again after this.
 const LATER: Duration = Duration::from_secs(5);
 
+/// Longest wait for an answer of the ledger at the beginning and the end of a chunk; the socket may be one that says nothing.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
 /// Works one chunk.
+///
+/// No await of it outlasts the lease. What waits on a socket whose peer is gone is dropped then, and with it the connection; the
+/// transaction that hangs on it cannot commit any more, because whoever takes the chunk over ends it, or moves the fence.
 pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToken) -> Handled {
-    let in_hand = match claim(site, task.task).await {
-        Ok(Some(in_hand)) => in_hand,
-        Ok(None) => return Handled::forget(),
-        Err(error) => {
+    let claiming = within(&*site.clock, ANSWERS_WITHIN, claim(site, task.task));
+    let in_hand = match claiming.await {
+        Some(Ok(Some(in_hand))) => in_hand,
+        Some(Ok(None)) => return Handled::forget(),
+        None => {
+            tracing::warn!(task = %task.task, "the ledger does not answer; the message of a chunk comes again");
+            return Handled::later(LATER);
+        }
+        Some(Err(error)) => {
             tracing::warn!(task = %task.task, error = %chain(&error), "a chunk could not be claimed; its message comes again");
             return Handled::later(LATER);
         }
     };
     tracing::debug!(chunk = %task.chunk, attempt = in_hand.claim.fence.attempt, "chunk claimed");
-    let end = match shift::Shift::begin(site, &in_hand, task.chunk, session).await {
-        Ok(mut shift) => shift.work().await,
-        Err(error) => End::Returned {
-            why: format!("the chunk could not be begun: {}", chain(&error)),
-            due_in: LATER,
-        },
+    let working = async {
+        match shift::Shift::begin(site, &in_hand, task.chunk, session).await {
+            Ok(mut shift) => shift.work().await,
+            Err(error) => End::Returned {
+                why: format!("the chunk could not be begun: {}", chain(&error)),
+                due_in: LATER,
+            },
+        }
     };
-    let handled = record(site, &in_hand.claim, end).await;
+    let end = tokio::select! {
+        biased;
+        end = working => end,
+        () = in_hand.lease.lost().cancelled() => End::Lost,
+    };
+    let recording = within(&*site.clock, ANSWERS_WITHIN, record(site, &in_hand.claim, end));
+    let handled = recording.await.unwrap_or_else(|| {
+        tracing::warn!(task = %task.task, "the ledger does not answer; the end of a chunk is not recorded");
+        Handled::forget()
+    });
     if session.is_cancelled() {
         // The connection the message came by is gone: it is somebody else's message now.
         return Handled {

@@ -8,7 +8,7 @@ use ledger::role::site::Site;
 use proto::Envelope;
 use shared::bus::{Delivery, Queue, Settlement};
 
-use crate::crash;
+use ledger::role::crash;
 
 /// What a handler wants done with its message.
 #[derive(Debug)]

@@ -11,7 +11,6 @@
 mod busy;
 mod chunk;
 mod conclude;
-mod crash;
 mod rest;
 mod serve;
 mod stage;

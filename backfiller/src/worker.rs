@@ -1,7 +1,7 @@
 //! The loop: one `select!` over a closed set of events, each handled in a tracked task.
 //!
 //! ```text
-//!   stage queue ──┐                    ┌─ stage: claim ─ acknowledge ─ step ─ ledger ─ event
+//!   stage queue ──┐                    ┌─ stage: turn ─ claim ─ acknowledge ─ step ─ ledger ─ event
 //!                 ├─ intake ─ loop ────┤
 //!   chunk queue ──┘    │               └─ chunk: claim ─ batches ─ ledger ─ event ─ acknowledge
 //!                      └─ ended tasks (a panic is logged; its lease lapses)
@@ -10,9 +10,12 @@
 //! What would break it: work inside a branch of the `select!`. A slow database would then keep the process from
 //! hearing that it should stop.
 
+use std::collections::BTreeMap;
+
 use ledger::role::beat;
 use ledger::role::intake::{self, Inbound};
 use ledger::role::site;
+use ledger::role::turns::Turns;
 use proto::{Message, TargetName};
 use shared::bus::Queue;
 use tokio::task::{JoinError, JoinSet};
@@ -21,6 +24,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::busy::Busy;
 use crate::conclude::{Handled, conclude, publish, settle};
 use crate::{Context, Error, chunk, stage};
+
+/// Steps in hand at a time, per target: one that takes hours leaves room for a short one, and other processes get the rest.
+const STEPS: usize = 2;
 
 enum Event {
     /// A message.
@@ -43,7 +49,7 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
         &context.clock,
         &context.shutdown,
     );
-    // One DDL task at a time a target: two would only wait for each other's locks.
+    // Steps are bounded by their turns, see `ledger::role::turns`.
     let queues = |target: TargetName| {
         [
             (Queue::Stage(target.clone()), 1),
@@ -51,6 +57,10 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
         ]
     };
     let mut inbox = intake::open(&sites, queues).await?;
+    let turns: BTreeMap<TargetName, Turns> = sites
+        .iter()
+        .map(|site| (site.target.name.clone(), Turns::new(STEPS)))
+        .collect();
     let (slots, counted) = (context.slots, busy.clone());
     let detail = move || serde_json::json!({ "slots": slots, "busy": counted.count() });
     let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, "backfiller", detail)));
@@ -68,7 +78,7 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
             // Dropped unsettled, it goes back to the queue.
             Event::Arrived(_) if context.shutdown.stopping.is_cancelled() => {}
             Event::Arrived(inbound) => {
-                work.spawn(handle(*inbound, busy.clone()));
+                work.spawn(handle(*inbound, turns.clone(), busy.clone()));
             }
             Event::Drained => drained = true,
             Event::Ended(Ok(())) => {}
@@ -85,12 +95,19 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
     }
 }
 
-async fn handle(inbound: Inbound, busy: Busy) {
+async fn handle(inbound: Inbound, turns: BTreeMap<TargetName, Turns>, busy: Busy) {
     let message = inbound.message();
     let Inbound { site, delivery } = inbound;
     match message {
         Err(reason) => conclude(&site, delivery, Handled::park(reason)).await,
         Ok(Message::StageTask(task)) => {
+            let turns = &turns[&site.target.name];
+            let _turn = match turns.take(&site, task.task).await {
+                Ok(turn) => turn,
+                Err(Some(settlement)) => return settle(delivery, settlement).await,
+                // Dropped unsettled, it goes back to the queue.
+                Err(None) => return,
+            };
             let admitted = stage::admit(&site, task.task).await;
             // Once the lease is in the ledger: long DDL outlives the broker's acknowledgement timeout.
             settle(delivery, admitted.settlement).await;

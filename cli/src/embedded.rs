@@ -107,7 +107,7 @@ impl Embedded {
 
     fn start_planner(&mut self, place: &Place, until: Option<JobState>) {
         let context = planner::Context {
-            targets: vec![(self.target.clone(), place.acknowledged())],
+            targets: planner::Targets::opened([(self.target.clone(), place.acknowledged())]),
             bus: self.bus.clone(),
             clock: self.clock.clone(),
             shutdown: self.shutdown.clone(),

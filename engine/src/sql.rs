@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::{Database, FromRow, IntoArguments, Postgres};
+use sqlx::{Database, FromRow, IntoArguments, Postgres, Row as _};
 
 /// A query over text built at run time; bind values to it.
 #[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
@@ -53,6 +53,15 @@ pub async fn execute_script(conn: &mut PgConnection, text: impl Into<String>) ->
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// The first column of the first row of a statement over the simple protocol, as text: one round trip, which needs no session behind a
+/// pooler.
+///
+/// # Errors
+/// What the server said, and that there is no row.
+pub async fn ask_simply(conn: &mut PgConnection, text: &'static str) -> Result<String, sqlx::Error> {
+    sqlx::raw_sql(text).fetch_one(conn).await?.try_get(0)
 }
 
 /// A statement of [`crate::db`], with its values.

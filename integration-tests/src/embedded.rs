@@ -12,6 +12,7 @@ use ledger::commands::{Answer, Command};
 use ledger::jobs::Job;
 use ledger::status::Counts;
 use ledger::{JobState, Plan, Target};
+use planner::Targets;
 use planner::compile::Acknowledged;
 use planner::spec::{Fault, Spec};
 use proto::JobId;
@@ -143,10 +144,7 @@ impl Embedded {
             match part {
                 Part::Planner => {
                     let context = planner::Context {
-                        targets: targets
-                            .into_iter()
-                            .map(|t| (t, Acknowledged::default()))
-                            .collect(),
+                        targets: Targets::opened(targets.into_iter().map(|t| (t, Acknowledged::default()))),
                         bus,
                         clock,
                         shutdown,

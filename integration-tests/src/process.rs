@@ -31,11 +31,22 @@ impl Settings {
     /// Reaches `database` as the target `main`, each role directly by its own URL.
     #[must_use]
     pub fn of(database: &Database<'_>) -> Self {
-        Self::default()
-            .with("SLUICE__TARGETS__MAIN__URL", &database.url(Role::Data))
-            .with("SLUICE__TARGETS__MAIN__ADMIN_URL", &database.url(Role::Owner))
-            .with("SLUICE__TARGETS__MAIN__MONITOR_URL", &database.url(Role::Monitor))
-            .with("SLUICE__TARGETS__MAIN__LEDGER_URL", &database.url(Role::Ledger))
+        Self::default().reaching("MAIN", database, database.server().port())
+    }
+
+    /// Reaches `database` as a target through a port: its own, or that of a proxy. The name is in capitals, as in a variable's name.
+    #[must_use]
+    pub fn reaching(self, target: &str, database: &Database<'_>, port: u16) -> Self {
+        let roles = [
+            ("URL", Role::Data),
+            ("ADMIN_URL", Role::Owner),
+            ("MONITOR_URL", Role::Monitor),
+            ("LEDGER_URL", Role::Ledger),
+        ];
+        roles.into_iter().fold(self, |settings, (key, role)| {
+            let name = format!("SLUICE__TARGETS__{target}__{key}");
+            settings.with(&name, &database.url_through(role, port))
+        })
     }
 
     /// Talks over RabbitMQ.

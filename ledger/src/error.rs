@@ -28,6 +28,9 @@ pub enum Error {
         /// The chunk.
         chunk: ChunkId,
     },
+    /// The planner's lease on the target was lost: another planner decides now. The transaction must be rolled back.
+    #[error("another planner is active on this target")]
+    NotActive,
     /// There is no such job.
     #[error("there is no job {wanted} in this ledger; `sluice status` lists the jobs")]
     NoSuchJob {
@@ -162,7 +165,7 @@ impl Error {
                     | engine::postgres::error::Class::Permission
                     | engine::postgres::error::Class::Data
             ),
-            Self::Conflict { .. } | Self::LeaseLost { .. } | Self::MigrationBusy(_) => true,
+            Self::Conflict { .. } | Self::LeaseLost { .. } | Self::NotActive | Self::MigrationBusy(_) => true,
             Self::NoSuchJob { .. }
             | Self::AmbiguousJob { .. }
             | Self::TableBusy { .. }

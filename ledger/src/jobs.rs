@@ -6,4 +6,4 @@ mod write;
 
 pub use read::Job;
 pub use take::{NewJob, Taken};
-pub use write::{JobChange, TableHold, change, hold_tables, set_stage};
+pub use write::{JobChange, TableHold, change, hold_tables, require_planner, set_stage};

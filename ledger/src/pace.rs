@@ -23,7 +23,8 @@ pub struct Signal {
     pub problem: Option<String>,
     /// Work stops without it.
     pub required: bool,
-    /// How old the reading is, by the database's clock; ignored when writing.
+    /// How old the reading is: by the database's clock where it was read from the ledger, by the reader's monotonic clock where
+    /// it is written.
     pub age: Duration,
 }
 
@@ -48,11 +49,12 @@ pub const REPLICA_LAG: &str = "replica_lag";
 pub const SAMPLER: &str = "sampler";
 
 impl Ledger {
-    /// Writes readings; sources of that name that are no longer read are marked, not removed, while they are required.
+    /// Writes readings, as old as they are, if `sampler` still holds the sampler's lease: one that slept may not pass off what
+    /// it read before as fresh, nor overwrite what the one that took over has read. False: it does not, and nothing was written.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn write_signals(&self, signals: &[Signal]) -> Result<(), Error> {
+    pub async fn write_signals(&self, signals: &[Signal], sampler: LeaseId) -> Result<bool, Error> {
         let alive = Signal {
             name: SAMPLER.to_owned(),
             source: "verifier".to_owned(),
@@ -60,7 +62,8 @@ impl Ledger {
             unit: "seconds".to_owned(),
             problem: None,
             required: true,
-            age: Duration::ZERO,
+            // As old as what it stands for.
+            age: signals.iter().map(|s| s.age).max().unwrap_or_default(),
         };
         // One transaction for all of them: on SQLite each would take the one write lock for itself.
         let mut tx = self
@@ -69,10 +72,12 @@ impl Ledger {
             .await
             .map_err(Error::of("ledger.signal_write"))?;
         for signal in signals.iter().chain([&alive]) {
-            db::query(
+            let done = db::query(
                 "/* ledger.signal_write */
                 INSERT INTO sluice.signal AS s (name, source, value, unit, problem, required, sampled_at)
-                VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+                SELECT $1, $2, $3, $4, $5, $6, clock_timestamp() - $7 * interval '1 second'
+                WHERE EXISTS (
+                    SELECT FROM sluice.lease WHERE name = 'sampler' AND lease = $8 AND until > clock_timestamp())
                 ON CONFLICT (name, source) DO UPDATE
                 SET value = excluded.value,
                     unit = excluded.unit,
@@ -86,11 +91,18 @@ impl Ledger {
             .bind(&signal.unit)
             .bind(&signal.problem)
             .bind(signal.required)
+            .bind(signal.age.as_secs_f64())
+            .bind(sampler.0)
             .execute(&mut tx)
             .await
             .map_err(Error::of("ledger.signal_write"))?;
+            if done.rows_affected() == 0 {
+                tx.rollback().await.map_err(Error::of("ledger.signal_write"))?;
+                return Ok(false);
+            }
         }
-        tx.commit().await.map_err(Error::of("ledger.signal_write"))
+        tx.commit().await.map_err(Error::of("ledger.signal_write"))?;
+        Ok(true)
     }
 
     /// Every signal with its age.

@@ -4,7 +4,7 @@
 //! Reading order: [`spec`] is what an author declares; [`kinds`] and [`compile`] turn it into a plan;
 //! [`render`] shows the plan; [`submit`] takes a job in; [`decide`] is the pure core that walks it
 //! through its life, [`pace`] the pure rule of how hard to push; [`shell`] carries decisions out;
-//! [`start()`] runs a shell for every target.
+//! [`start()`] runs a shell for every target, as [`targets`] says that it is there.
 
 pub mod compile;
 pub mod decide;
@@ -16,6 +16,8 @@ pub mod shell;
 pub mod spec;
 pub mod start;
 pub mod submit;
+pub mod targets;
 
 pub use serve::serve;
 pub use start::{Context, start};
+pub use targets::Targets;

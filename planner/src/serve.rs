@@ -1,5 +1,8 @@
 //! The planner as a service: settings in, exit code out. Shared by its own binary and by `sluice planner`.
+//!
+//! Each target is opened on its own, and nothing waits for it but what is about it.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +20,13 @@ use tokio::task::JoinSet;
 
 use crate::compile::Acknowledged;
 use crate::start::{Context, start};
+use crate::submit::AT_ONCE;
+use crate::targets::Targets;
 
 /// Between two attempts to reach a target.
 const RETRY: Duration = Duration::from_secs(2);
+/// Connections in a target's data pool: one for each submission that is compiled at a time, and a spare.
+const DATA_CONNECTIONS: u32 = AT_ONCE as u32 + 1;
 
 /// Runs until a signal asks to stop.
 ///
@@ -61,59 +68,97 @@ async fn work(
         !settings.targets.is_empty(),
         "no [targets.NAME] is configured; a planner needs at least one"
     );
-    let mut targets = Vec::new();
-    // Dropped at the end, which ends it.
-    let mut health = JoinSet::new();
-    for (target_name, target) in &settings.targets {
-        let part = bus.readiness().part(format!("ledger of {target_name}"));
-        let connected = tokio::select! {
-            () = shutdown.stopping.cancelled() => return Ok(()),
-            connected = connect(target_name, target, (&name, &part), &clock) => connected?,
+    let targets = Targets::expected(settings.targets.keys().cloned());
+    let mut opening = JoinSet::new();
+    for (target_name, target) in settings.targets {
+        let lane = Lane {
+            part: bus.readiness().part(format!("ledger of {target_name}")),
+            name: target_name,
+            settings: target,
+            planner: name.clone(),
+            targets: targets.clone(),
+            clock: clock.clone(),
         };
-        let (watched, its_clock) = (connected.clone(), clock.clone());
-        health.spawn(async move { watched.watch_health(&part, &*its_clock).await });
-        let publications = target.acknowledge_publications.iter().cloned().collect();
-        targets.push((
-            connected,
-            Acknowledged {
-                publications,
-                ..Acknowledged::default()
-            },
-        ));
+        opening.spawn(lane.hold());
     }
     let context = Context {
         targets,
         bus,
         clock,
-        shutdown,
+        shutdown: shutdown.clone(),
         name,
         tick: settings.planner.tick,
         until: None,
     };
-    Ok(start(context).await?)
+    let working = start(context);
+    tokio::pin!(working);
+    let mut refused = Ok(());
+    loop {
+        tokio::select! {
+            ended = &mut working => return refused.and(ended.map_err(Into::into)),
+            Some(ended) = opening.join_next() => {
+                // What waiting cannot mend ends the service, in order.
+                let why = match ended {
+                    Ok(Err(error)) => anyhow::Error::new(error),
+                    Err(panic) => anyhow::Error::new(panic).context("the task of a target panicked"),
+                    Ok(Ok(never)) => match never {},
+                };
+                refused = refused.and(Err(why));
+                shutdown.stopping.cancel();
+            }
+        }
+    }
 }
 
-/// Waits for a target that is away; gives up on one that says no.
-async fn connect(
-    name: &TargetName,
-    settings: &TargetSettings,
-    (planner, part): (&str, &Part),
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Target> {
-    let presence = Presence {
-        application_name: format!("sluice {planner}"),
-        data_connections: 4,
-    };
-    loop {
-        match Target::connect(name.clone(), settings, &presence, Missing::Create, clock).await {
-            Ok(target) => return Ok(target),
-            Err(error) if error.is_transient() => {
-                let why = chain(&error);
-                tracing::warn!(target_name = %name, error = why, "target is away; trying again");
-                part.not_ready(why);
-                clock.sleep(RETRY).await;
+/// One target: opened for as long as it takes, then looked after.
+struct Lane {
+    part: Part,
+    name: TargetName,
+    settings: TargetSettings,
+    planner: String,
+    targets: Targets,
+    clock: Arc<dyn Clock>,
+}
+
+impl Lane {
+    async fn hold(self) -> Result<Infallible, ledger::target::Error> {
+        let target = self.connect().await?;
+        let publications = self.settings.acknowledge_publications.iter().cloned().collect();
+        let acknowledged = Acknowledged {
+            publications,
+            ..Acknowledged::default()
+        };
+        self.targets.open(target.clone(), acknowledged);
+        Ok(target.watch_health(&self.part, &*self.clock).await)
+    }
+
+    /// Waits for a target that is away; gives up on one that says no.
+    async fn connect(&self) -> Result<Target, ledger::target::Error> {
+        let presence = Presence {
+            application_name: format!("sluice {}", self.planner),
+            data_connections: DATA_CONNECTIONS,
+        };
+        let name = &self.name;
+        loop {
+            let connecting = Target::connect(
+                name.clone(),
+                &self.settings,
+                &presence,
+                Missing::Create,
+                &self.clock,
+            );
+            let error = match connecting.await {
+                Ok(target) => return Ok(target),
+                Err(error) => error,
+            };
+            if !error.is_transient() {
+                return Err(error);
             }
-            Err(error) => return Err(error.into()),
+            let why = chain(&error);
+            tracing::warn!(target_name = %name, error = why, "target is away; trying again");
+            self.targets.away(name, why.clone());
+            self.part.not_ready(why);
+            self.clock.sleep(RETRY).await;
         }
     }
 }

@@ -8,15 +8,15 @@ use shared::bus::Bus;
 use shared::clock::Clock;
 use shared::service::Shutdown;
 
-use crate::compile::Acknowledged;
 use crate::shell::{Error, TargetPlanner};
 use crate::submit::Intake;
+use crate::targets::Targets;
 
 /// What a planner works with.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Its targets, with what their settings acknowledge.
-    pub targets: Vec<(Target, Acknowledged)>,
+    /// Its targets, with what their settings acknowledge; one that is opened later is begun then.
+    pub targets: Targets,
     /// Messages.
     pub bus: Arc<dyn Bus>,
     /// Time.
@@ -37,21 +37,19 @@ pub struct Context {
 /// If the bus refuses a subscription for good, or a loop panicked.
 pub async fn start(context: Context) -> Result<(), Error> {
     let mut running = tokio::task::JoinSet::new();
-    let intake = Intake::new(&context);
-    running.spawn(intake.run(context.shutdown.clone()));
-    for (target, _) in context.targets {
-        let planner = TargetPlanner::new(
-            target,
-            context.bus.clone(),
-            context.clock.clone(),
-            context.tick,
-            context.name.clone(),
-        )
-        .until(context.until);
-        running.spawn(planner.run(context.shutdown.clone()));
-    }
+    running.spawn(Intake::new(&context).run(context.shutdown.clone()));
+    let mut arrivals = context.targets.arrivals();
     let mut panicked = None;
-    while let Some(ended) = running.join_next().await {
+    // The intake ends when it is asked to, so there is always something to wait for until then.
+    while !running.is_empty() {
+        let ended = tokio::select! {
+            biased;
+            Some(ended) = running.join_next() => ended,
+            target = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
+                running.spawn(planner_of(&context, target).run(context.shutdown.clone()));
+                continue;
+            }
+        };
         match ended {
             Ok(done) => done?,
             Err(panic) => {
@@ -63,4 +61,15 @@ pub async fn start(context: Context) -> Result<(), Error> {
         }
     }
     panicked.map_or(Ok(()), |panic| Err(Error::Panicked(panic)))
+}
+
+fn planner_of(context: &Context, target: Target) -> TargetPlanner {
+    TargetPlanner::new(
+        target,
+        context.bus.clone(),
+        context.clock.clone(),
+        context.tick,
+        context.name.clone(),
+    )
+    .until(context.until)
 }

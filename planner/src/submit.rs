@@ -23,7 +23,7 @@ use crate::compile::{self, Acknowledged};
 use crate::decide::Machine;
 use crate::spec::{Code, Fault, Spec};
 
-pub use intake::Intake;
+pub use intake::{AT_ONCE, Intake};
 pub use privileges::missing_privileges;
 pub use under_way::{Does, UnderWay, under_way};
 

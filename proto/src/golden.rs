@@ -173,8 +173,18 @@ fn any_message() -> impl Strategy<Value = Message> {
                 submitted_by,
             })
         }),
-        any_uuid().prop_map(|id| Message::JobReply(JobReply::Accepted { job: JobId(id) })),
-        any::<Vec<String>>().prop_map(|errors| Message::JobReply(JobReply::Refused { errors })),
+        (any_uuid(), prop::option::of(any_uuid())).prop_map(|(id, asked)| Message::JobReply(
+            JobReply::Accepted {
+                job: JobId(id),
+                submission: asked.map(MessageId),
+            }
+        )),
+        (any::<Vec<String>>(), prop::option::of(any_uuid())).prop_map(|(errors, asked)| {
+            Message::JobReply(JobReply::Refused {
+                errors,
+                submission: asked.map(MessageId),
+            })
+        }),
         task().prop_map(|task| Message::StageTask(StageTask { task })),
         task().prop_map(|task| Message::CheckTask(StageTask { task })),
         (task(), chunk()).prop_map(|(task, chunk)| Message::ChunkTask(ChunkTask { task, chunk })),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ChunkId, JobId, TaskId};
+use crate::ids::{ChunkId, JobId, MessageId, TaskId};
 
 /// What a message says. `kind` selects the variant, `body` holds its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,11 +54,17 @@ pub enum JobReply {
     Accepted {
         /// The job.
         job: JobId,
+        /// The id of the `job.submit` that this answers; absent from planners that did not say so yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        submission: Option<MessageId>,
     },
     /// The job was refused before anything was touched.
     Refused {
         /// Each fault, as the command line would show it.
         errors: Vec<String>,
+        /// As for an accepted one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        submission: Option<MessageId>,
     },
 }
 

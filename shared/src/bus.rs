@@ -67,6 +67,21 @@ pub trait Bus: Send + Sync + Debug {
         self.send(queue, Letter::of(envelope)).await
     }
 
+    /// Publishes the answer to what bore `correlation_id`.
+    ///
+    /// # Errors
+    /// As [`send`](Bus::send).
+    async fn answer(&self, queue: &Queue, envelope: &Envelope, correlation_id: &str) -> Result<(), Error> {
+        self.send(
+            queue,
+            Letter {
+                correlation_id: Some(correlation_id.to_owned()),
+                ..Letter::of(envelope)
+            },
+        )
+        .await
+    }
+
     /// Publishes an envelope whose receiver answers to `reply_to`, the name inside a [`Queue::Reply`].
     ///
     /// # Errors

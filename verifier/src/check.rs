@@ -165,6 +165,7 @@ async fn check(site: &Site, in_hand: &InHand) -> Result<(), NoVerdict> {
         return Err(failed(FailureClass::Drift, message));
     };
     tracing::info!(job = %claim.job, table = %table.name, round, "checking the whole table");
+    ledger::role::crash::point("check.begun");
     site.target
         .ledger
         .resolve_stale_quarantine(claim.job, &plan.tag)

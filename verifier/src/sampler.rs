@@ -19,6 +19,8 @@ use shared::clock::within;
 use shared::service::chain;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// A round that takes longer waits on a socket whose other end is gone: its lease has lapsed by then, and its connections are dropped.
+const ROUND_LIMIT: Duration = ledger::leases::LEASE.saturating_add(SAMPLE_LIMIT);
 /// A sample that takes longer is a reading that could not be made.
 const SAMPLE_LIMIT: Duration = Duration::from_secs(2);
 /// Name of the lease.
@@ -108,16 +110,21 @@ pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
     let mut sampling = None;
     let mut tidied = false;
     while !site.is_stopping() {
-        match round(&site, &replicas, lease, &mut sampling, &mut tidied).await {
-            Ok(()) => {}
-            Err(error) => {
+        let round = round(&site, &replicas, lease, &mut sampling, &mut tidied);
+        match within(&*site.clock, ROUND_LIMIT, round).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
                 tracing::warn!(target_name = %site.target.name, error = %chain(&error), "signals could not be written");
+            }
+            None => {
+                tracing::warn!(target_name = %site.target.name, "the ledger does not answer; no signals are written");
             }
         }
         site.rest(EVERY).await;
     }
+    let dropping = site.target.ledger.drop_lease(LEASE_NAME, lease);
     if sampling.is_some()
-        && let Err(error) = site.target.ledger.drop_lease(LEASE_NAME, lease).await
+        && let Some(Err(error)) = within(&*site.clock, SAMPLE_LIMIT, dropping).await
     {
         tracing::debug!(error = %chain(&error), "the sampler's lease was left to lapse");
     }
@@ -133,9 +140,10 @@ async fn round(
     let ledger = &site.target.ledger;
     if ledger.unfinished_jobs().await?.is_empty() {
         *sampling = None;
-        if !*tidied {
-            tidy(site, replicas).await?;
+        if !*tidied && ledger.hold_lease(LEASE_NAME, site.worker.as_str(), lease).await? {
+            tidy(site, replicas, lease).await?;
             *tidied = true;
+            ledger.drop_lease(LEASE_NAME, lease).await?;
         }
         return Ok(());
     }
@@ -148,7 +156,9 @@ async fn round(
         Some(sampling) => sampling,
         None => sampling.insert(Sampling::begin(required(site, replicas).await?)),
     };
-    let signals = match sample(site, &mut sampling.lag).await {
+    // Before the reading, so that neither a lag nor an age is ever understated.
+    let read_at = site.clock.monotonic();
+    let mut signals = match sample(site, &mut sampling.lag, read_at).await {
         Ok(readings) => {
             let mut signals = sampling.signals(readings);
             signals.push(signal(NOBODY.to_owned(), Some(Duration::ZERO), None, false));
@@ -159,12 +169,17 @@ async fn round(
             sampling.problems(&why)
         }
     };
-    ledger.write_signals(&signals).await
+    let age = site.clock.monotonic().saturating_sub(read_at);
+    for signal in &mut signals {
+        signal.age = age;
+    }
+    if !ledger.write_signals(&signals, lease).await? {
+        tracing::debug!(target_name = %site.target.name, "the sampler's lease is another's; nothing was written");
+    }
+    Ok(())
 }
 
-async fn sample(site: &Site, lag: &mut ReplicaLag) -> Result<Vec<Reading>, String> {
-    // Before the reading, so that a lag is never understated.
-    let now = site.clock.monotonic();
+async fn sample(site: &Site, lag: &mut ReplicaLag, now: Duration) -> Result<Vec<Reading>, String> {
     let reading = async {
         let mut conn = site.target.monitor.acquire().await.map_err(|e| chain(&e))?;
         match conn.raw() {
@@ -187,7 +202,7 @@ async fn required(site: &Site, replicas: &[String]) -> Result<BTreeSet<String>, 
 }
 
 /// Between jobs: whoever was required by the last one is no longer, unless it is configured.
-async fn tidy(site: &Site, replicas: &[String]) -> Result<(), ledger::Error> {
+async fn tidy(site: &Site, replicas: &[String], lease: LeaseId) -> Result<(), ledger::Error> {
     let ledger = &site.target.ledger;
     let left: Vec<Signal> = ledger
         .signals()
@@ -199,7 +214,7 @@ async fn tidy(site: &Site, replicas: &[String]) -> Result<(), ledger::Error> {
     if left.is_empty() {
         Ok(())
     } else {
-        ledger.write_signals(&left).await
+        ledger.write_signals(&left, lease).await.map(|_| ())
     }
 }
 

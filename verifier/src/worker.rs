@@ -1,7 +1,7 @@
 //! The loop: one `select!` over a closed set of events, each handled in a tracked task.
 //!
 //! ```text
-//!   check queue ──┐                 ┌─ check: claim ─ acknowledge ─ ranges ─ verdict ─ event
+//!   check queue ──┐                 ┌─ check: turn ─ claim ─ acknowledge ─ ranges ─ verdict ─ event
 //!                 ├─ intake ─ loop ─┤
 //!   event queue ──┘    │            └─ chunk done: acknowledge ─ reread ─ ledger ─ event
 //!                      └─ beside it, per target: reread (polls too), sampler, heartbeat
@@ -10,10 +10,13 @@
 //! An event is acknowledged as soon as it is noted: it is a hint, and a lost hint is found by the poll a second later.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::role::beat;
 use ledger::role::intake::{self, Inbound};
-use ledger::role::site;
+use ledger::role::site::{self, InHand, Site};
+use ledger::role::turns::Turns;
 use proto::message::TaskOutcome;
 use proto::{ChunkId, Message, TargetName};
 use shared::bus::{Delivery, Queue, Settlement};
@@ -28,16 +31,23 @@ enum Event {
     Arrived(Box<Inbound>),
     /// No more messages will come.
     Drained,
-    /// A task ended; an error is a panic.
+    /// A part of the service ended; an error is a panic.
+    PartEnded(Result<(), JoinError>),
+    /// A handler ended; an error is a panic.
     Ended(Result<(), JoinError>),
     /// Stop at once.
     Aborted,
 }
 
+/// Checks in hand at a time, per target: each reads with two connections.
+const CHECKS: usize = 2;
 /// Events in hand at a time: they are only noted down, so a few are enough.
 const EVENTS: u16 = 16;
 /// Hints that wait to be looked at; more are dropped, the poll finds them.
 const HINTS: usize = 256;
+
+/// A task whose handler panicked is tried again after this.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 /// See [`crate::start`].
 pub(crate) async fn run(context: Context) -> Result<(), Error> {
@@ -55,31 +65,39 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
         ]
     };
     let mut inbox = intake::open(&sites, queues).await?;
+    // What this service is made of, and what it has in hand: a part that is gone ends the service, a handler costs its task a while.
+    let mut parts = JoinSet::new();
     let mut work = JoinSet::new();
-    let mut hints = BTreeMap::new();
+    let mut lanes = BTreeMap::new();
     for site in &sites {
         let (sender, receiver) = mpsc::channel(HINTS);
-        hints.insert(site.target.name.clone(), sender);
-        work.spawn(reread::run(site.clone(), receiver));
+        let lane = Lane {
+            hints: sender,
+            turns: Turns::new(CHECKS),
+        };
+        lanes.insert(site.target.name.clone(), lane);
+        parts.spawn(reread::run(site.clone(), receiver));
         let replicas = context.replicas.get(&site.target.name).cloned();
-        work.spawn(sampler::run(site.clone(), replicas.unwrap_or_default()));
+        parts.spawn(sampler::run(site.clone(), replicas.unwrap_or_default()));
     }
     let detail = || serde_json::json!({});
     let _beats = AbortOnDropHandle::new(tokio::spawn(beat::run(sites, "verifier", detail)));
     tracing::info!(worker = %context.name, targets = context.targets.len(), "verifier is ready");
     let mut drained = false;
     let mut panicked = None;
-    while !(drained && work.is_empty()) {
+    while !(drained && work.is_empty() && parts.is_empty()) {
         let event = tokio::select! {
             biased;
             () = context.shutdown.abort.cancelled() => Event::Aborted,
+            Some(ended) = parts.join_next() => Event::PartEnded(ended),
             Some(ended) = work.join_next() => Event::Ended(ended),
             arrived = inbox.recv(), if !drained => arrived.map_or(Event::Drained, |i| Event::Arrived(Box::new(i))),
         };
         match event {
             Event::Arrived(_) if context.shutdown.stopping.is_cancelled() => {}
             Event::Arrived(inbound) => {
-                work.spawn(handle(*inbound, hints.clone()));
+                let lane = lanes[&inbound.site.target.name].clone();
+                work.spawn(handle(*inbound, lane));
             }
             Event::Drained => {
                 drained = true;
@@ -87,9 +105,12 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
                     return Err(Error::BusClosed);
                 }
             }
-            Event::Ended(Ok(())) => {}
+            Event::PartEnded(Ok(())) | Event::Ended(Ok(())) => {}
             Event::Ended(Err(panic)) => {
-                // It may have been the sampler or the re-reader: a verifier without them must not look alive.
+                tracing::error!(error = %panic, "a handler panicked; its message comes again");
+            }
+            Event::PartEnded(Err(panic)) => {
+                // The sampler or the re-reader: a verifier without them must not look alive.
                 tracing::error!(error = %panic, "a part of the verifier panicked; it stops");
                 context.shutdown.stopping.cancel();
                 panicked = Some(panic);
@@ -105,22 +126,34 @@ pub(crate) async fn run(context: Context) -> Result<(), Error> {
     })
 }
 
-async fn handle(inbound: Inbound, hints: BTreeMap<TargetName, mpsc::Sender<ChunkId>>) {
+/// What the handlers of one target share.
+#[derive(Clone)]
+struct Lane {
+    hints: mpsc::Sender<ChunkId>,
+    turns: Turns,
+}
+
+async fn handle(inbound: Inbound, lane: Lane) {
     let message = inbound.message();
     let Inbound { site, delivery } = inbound;
     match message {
         Err(reason) => settle(delivery, Settlement::Park(reason)).await,
         Ok(Message::CheckTask(task)) => {
+            let _turn = match lane.turns.take(&site, task.task).await {
+                Ok(turn) => turn,
+                Err(Some(settlement)) => return settle(delivery, settlement).await,
+                // Dropped unsettled, it goes back to the queue.
+                Err(None) => return,
+            };
             let admitted = check::admit(&site, task.task).await;
             settle(delivery, admitted.settlement).await;
             if let Some(in_hand) = admitted.in_hand {
-                check::run(&site, in_hand).await;
+                guarded(site, in_hand).await;
             }
         }
         Ok(Message::TaskEvent(event)) => {
-            if let (TaskOutcome::Done, Some(chunk), Some(hints)) =
-                (event.what, event.chunk, hints.get(&site.target.name))
-                && hints.try_send(chunk).is_err()
+            if let (TaskOutcome::Done, Some(chunk)) = (event.what, event.chunk)
+                && lane.hints.try_send(chunk).is_err()
             {
                 tracing::debug!(%chunk, "too many hints at once; the poll finds the chunk");
             }
@@ -139,6 +172,26 @@ async fn handle(inbound: Inbound, hints: BTreeMap<TargetName, mpsc::Sender<Chunk
             );
             settle(delivery, Settlement::Park(reason)).await;
         }
+    }
+}
+
+/// Runs a check; one that panics is given back, with the panic as its note, so that another attempt need not wait for the lease.
+async fn guarded(site: Arc<Site>, in_hand: InHand) {
+    let claim = in_hand.claim;
+    let checking = tokio::spawn({
+        let site = site.clone();
+        async move { check::run(&site, in_hand).await }
+    });
+    // Stops the check if this is dropped.
+    let Err(panic) = AbortOnDropHandle::new(checking).await else {
+        return;
+    };
+    metrics::counter!("sluice_handler_panics_total", "role" => "verifier").increment(1);
+    tracing::error!(task = %claim.task, job = %claim.job, error = %panic, "a check panicked; it is given back");
+    let why = format!("a check panicked: {panic}");
+    let ledger = &site.target.ledger;
+    if let Err(error) = ledger.give_back(claim.task, claim.fence, AFTER_PANIC, &why).await {
+        tracing::warn!(task = %claim.task, %error, "it could not be given back; its lease lapses");
     }
 }
 

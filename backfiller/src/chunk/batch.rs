@@ -21,8 +21,8 @@ use ledger::plan::{Fill, Plan};
 use ledger::tasks::Fence;
 use shared::clock::Clock;
 
-use crate::crash;
 use crate::words::words;
+use ledger::role::crash;
 
 /// What stays the same for all batches of a chunk.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::db::{self, Pool, Raw};
+use engine::error::Class;
 use engine::relation::{self, ROWIDS_A_BLOCK};
 use ledger::Plan;
 use ledger::chunks::{Chunk, Leave, leave};
@@ -20,6 +21,7 @@ use ledger::plan::Fill;
 use ledger::role::site::{InHand, Site};
 use ledger::tasks::{Failure, FailureClass};
 use proto::ChunkId;
+use shared::clock::within;
 use shared::service::chain;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +39,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const HELD_TOO_LONG: Duration = Duration::from_secs(60);
 /// Longest wait for a lock; less where the server looks for deadlocks sooner.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+/// What a batch may take beside its updating statement: getting a connection (10 s at most), waiting for the leaf's lock, the small
+/// statements, the commit. One that takes longer waits on a socket whose other end is gone.
+const BESIDE: Duration = Duration::from_secs(15);
 /// Longest rest in one piece, so that a lost lease or connection is noticed.
 const SLICE: Duration = Duration::from_millis(500);
 
@@ -154,10 +159,19 @@ impl<'a> Shift<'a> {
     }
 
     async fn batch(&self) -> Batch {
-        match self.ground() {
-            Some(ground) => ground.batch(&self.site.target.data, self.order()).await,
-            None => Batch::Drifted("the table is no longer there".to_owned()),
+        let Some(ground) = self.ground() else {
+            return Batch::Drifted("the table is no longer there".to_owned());
+        };
+        let order = self.order();
+        let working = ground.batch(&self.site.target.data, order);
+        if self.fill().row.is_some() {
+            // A file answers; what it waits for is its write lock.
+            return working.await;
         }
+        let limit = order.statement_timeout + BESIDE;
+        within(&*self.site.clock, limit, working)
+            .await
+            .unwrap_or_else(|| Batch::Failed(silence(limit)))
     }
 
     /// None: the root table is gone.
@@ -331,6 +345,16 @@ impl<'a> Shift<'a> {
             tracing::debug!(error = %chain(&error), "retries and waiting time of a chunk were not counted");
         }
         end
+    }
+}
+
+/// A batch that was not answered: it may have been committed, which the cursor says.
+fn silence(limit: Duration) -> Fault {
+    Fault {
+        class: Class::UnknownOutcome,
+        sqlstate: None,
+        words: format!("no answer from the database within {} s", limit.as_secs()),
+        range: 0..0,
     }
 }
 

@@ -21,8 +21,8 @@ use ledger::tasks::FailureClass;
 use super::ask::GoOn;
 use super::session::{NoSession, StepSession};
 use super::{Job, NotDone, failed, rebuild};
-use crate::crash;
 use crate::rest::{jittered, rest};
+use ledger::role::crash;
 
 /// Longest statement. What holds an exclusive lock for longer does not belong into a short step.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);

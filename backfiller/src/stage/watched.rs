@@ -23,8 +23,8 @@ use super::phase::belongs;
 use super::session::{NoSession, StepSession};
 use super::short::ask_alone;
 use super::{Job, NotDone, failed};
-use crate::crash;
 use crate::rest::{jittered, rest};
+use ledger::role::crash;
 
 /// Attempts before the step is given back.
 const ATTEMPTS: u32 = 5;

@@ -127,7 +127,7 @@ async fn answer(replies: &mut Subscription) -> Option<JobReply> {
 
 fn show(args: &SubmitArgs, id: MessageId, reply: Option<JobReply>) -> Outcome {
     match reply {
-        Some(JobReply::Accepted { job }) => {
+        Some(JobReply::Accepted { job, .. }) => {
             if args.json {
                 out::json(&serde_json::json!({ "outcome": "accepted", "job": job, "id": id }));
             } else {
@@ -135,7 +135,7 @@ fn show(args: &SubmitArgs, id: MessageId, reply: Option<JobReply>) -> Outcome {
             }
             Outcome::Done
         }
-        Some(JobReply::Refused { errors }) => {
+        Some(JobReply::Refused { errors, .. }) => {
             if args.json {
                 out::json(&serde_json::json!({ "outcome": "refused", "errors": errors, "id": id }));
             } else {
@@ -198,6 +198,7 @@ mod tests {
                     let reply_to = delivery.reply_to.clone().unwrap();
                     let reply = JobReply::Accepted {
                         job: JobId::of_submission(asked.id),
+                        submission: Some(asked.id),
                     };
                     let envelope = Envelope {
                         message: Message::JobReply(reply),
@@ -216,7 +217,8 @@ mod tests {
         assert_eq!(
             reply,
             Some(JobReply::Accepted {
-                job: JobId::of_submission(submission.id)
+                job: JobId::of_submission(submission.id),
+                submission: Some(submission.id),
             })
         );
         planner.abort();

@@ -46,6 +46,8 @@ pub const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ON
 
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that is given back may take to say that it is well.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What lies between Sluice and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,12 +145,32 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
     }
     let mut pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
-        .acquire_timeout(CONNECT_TIMEOUT);
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_release(|conn, _| Box::pin(is_well(conn)));
     if options.route == Route::Direct {
         pool = pool.after_connect(|conn, _| Box::pin(begin_session(conn)));
     }
     Ok(pool.connect_lazy_with(parsed))
 }
+
+/// Whether a connection that is given back can be used again.
+///
+/// Whoever waits for a statement no longer than a limit drops it half-way, and the pool asks such a connection to come to rest
+/// before it keeps it. It asks without a limit of its own: on a socket whose peer is gone without a word it would wait for ever, with
+/// the connection's place in the pool. An error here closes it on the spot.
+///
+/// One that can only read (SQLSTATE 25006) leads to a standby, or to a primary that is being taken out of service. It would stay so
+/// after a fail-over, while a new one may reach the new primary.
+async fn is_well(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let asking = sql::ask_simply(conn, READ_ONLY);
+    match tokio::time::timeout(RELEASE_TIMEOUT, asking).await {
+        Ok(answered) => answered.map(|read_only| read_only == "off"),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// What the next transaction would be: on while the server is in recovery.
+const READ_ONLY: &str = "/* sluice:session.is_well */ SHOW transaction_read_only";
 
 /// Lets the server notice within half a minute that this process is gone, and drop its locks.
 ///

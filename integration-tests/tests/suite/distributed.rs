@@ -7,11 +7,15 @@
 
 mod broker;
 mod crashes;
+mod foreign;
+mod half_open;
 mod messages;
 mod pooled;
 mod processes;
 mod queues;
 mod scale;
+mod sharing;
+mod targets;
 
 use std::time::Duration;
 

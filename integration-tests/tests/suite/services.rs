@@ -213,18 +213,9 @@ async fn a_service_that_starts_before_its_database_waits_for_it() -> Outcome {
     let broker = Broker::shared().await?;
     let database = prepared().await?;
     let way = Proxy::start(database.server().port()).await?;
-    let mut settings = Settings::default().over(&broker.vhost().await?);
-    for (key, role) in [
-        ("URL", Role::Data),
-        ("ADMIN_URL", Role::Owner),
-        ("MONITOR_URL", Role::Monitor),
-        ("LEDGER_URL", Role::Ledger),
-    ] {
-        settings = settings.with(
-            &format!("SLUICE__TARGETS__MAIN__{key}"),
-            &database.url_through(role, way.port()),
-        );
-    }
+    let settings = Settings::default()
+        .reaching("MAIN", &database, way.port())
+        .over(&broker.vhost().await?);
     way.cut();
     for role in ROLES {
         let service = Sluice::start(&[role], &settings).await?;

@@ -1,7 +1,7 @@
 //! What changes a job: its state under its version, its hold on tables, its stages in their order.
 
 use engine::db::{self, Connection};
-use proto::JobId;
+use proto::{JobId, LeaseId};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -22,11 +22,12 @@ pub struct JobChange {
     pub machine: Value,
 }
 
-/// Writes a job's new state if its version is still the one that was read.
+/// Writes a job's new state if its version is still the one that was read, and `planner` still holds the planner's lease: the version
+/// alone lets one that slept decide on what it read before, as long as nobody else has decided since.
 ///
 /// # Errors
-/// [`Error::Conflict`] if it is not: nothing of this transaction may be kept.
-pub async fn change(conn: &mut Connection, change: &JobChange) -> Result<(), Error> {
+/// [`Error::Conflict`] or [`Error::NotActive`] if not: nothing of this transaction may be kept.
+pub async fn change(conn: &mut Connection, change: &JobChange, planner: LeaseId) -> Result<(), Error> {
     let done = db::query(
         "/* ledger.job_change */
         UPDATE sluice.job
@@ -37,7 +38,9 @@ pub async fn change(conn: &mut Connection, change: &JobChange) -> Result<(), Err
             updated_at = now(),
             ended_at = CASE WHEN $6 THEN coalesce(ended_at, now()) END
         WHERE id = $1
-            AND version = $2",
+            AND version = $2
+            AND EXISTS (
+                SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $7 AND until > clock_timestamp())",
     )
     .bind(change.id.0)
     .bind(change.version)
@@ -45,13 +48,33 @@ pub async fn change(conn: &mut Connection, change: &JobChange) -> Result<(), Err
     .bind(&change.reason)
     .bind(&change.machine)
     .bind(change.state.is_final())
+    .bind(planner.0)
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.job_change"))?;
     if done.rows_affected() != 1 {
+        require_planner(conn, planner).await?;
         return Err(Error::Conflict { job: change.id });
     }
     Ok(())
+}
+
+/// The last statement of a planner's transaction. Between the first one and the commit the process may have slept through its
+/// lease: what it then commits would be the decision of a planner that is no longer the active one.
+///
+/// # Errors
+/// [`Error::NotActive`]: nothing of this transaction may be kept.
+pub async fn require_planner(conn: &mut Connection, planner: LeaseId) -> Result<(), Error> {
+    let active: bool = db::scalar(
+        "/* ledger.planner_lease */
+        SELECT EXISTS (
+            SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $1 AND until > clock_timestamp())",
+    )
+    .bind(planner.0)
+    .fetch_one(conn)
+    .await
+    .map_err(Error::of("ledger.planner_lease"))?;
+    if active { Ok(()) } else { Err(Error::NotActive) }
 }
 
 /// Sets whether the job holds its tables. Taking them again fails if another job has one of them.

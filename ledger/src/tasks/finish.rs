@@ -77,6 +77,30 @@ impl Ledger {
         )
         .await
     }
+
+    /// Leaves a task that nobody has to whoever gets it later: its message is issued again after `due_in`. One that somebody
+    /// has, or had until its lease lapsed, is left alone; the planner sees to that.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn postpone(&self, task: TaskId, due_in: Duration, why: &str) -> Result<(), Error> {
+        db::query(
+            "/* ledger.task_postpone */
+            UPDATE sluice.task
+            SET note = $3,
+                published_at = NULL,
+                due_at = clock_timestamp() + $2 * interval '1 second'
+            WHERE id = $1
+                AND state = 'ready'",
+        )
+        .bind(task.0)
+        .bind(due_in.as_secs_f64())
+        .bind(why)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::of("ledger.task_postpone"))?;
+        Ok(())
+    }
 }
 
 struct Ended {

@@ -3,7 +3,7 @@
 use engine::db::{self, Row};
 use std::time::Duration;
 
-use proto::{ChunkId, JobId, TaskId};
+use proto::{ChunkId, JobId, LeaseId, TaskId};
 
 use super::Work;
 use crate::error::Error;
@@ -28,14 +28,18 @@ pub struct Outstanding {
 
 impl Ledger {
     /// Tasks of this target whose message should go out now: never published, published long ago and
-    /// still unclaimed, or leased by somebody whose lease has lapsed. Tasks of jobs that do not go on are left out.
+    /// still unclaimed, or leased by somebody whose lease has lapsed. Tasks of jobs that do not go on are left out. At most `limit`
+    /// of a kind, and so of a queue: one that takes nothing must not fill the list.
     ///
     /// # Errors
     /// What the database says.
     pub async fn to_publish(&self, limit: i64) -> Result<Vec<Outstanding>, Error> {
         let rows = db::query(
             "/* ledger.task_to_publish */
-            SELECT t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.publications
+            SELECT id, job, kind, phase, step, fill, chunk, publications
+            FROM (
+            SELECT t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.publications, t.created_at,
+                row_number() OVER (PARTITION BY t.kind ORDER BY t.created_at, t.id) AS turn
             FROM (
                 SELECT *, row_number() OVER (PARTITION BY job, kind ORDER BY created_at, id) AS place
                 FROM sluice.task
@@ -56,8 +60,9 @@ impl Ledger {
                 AND j.state IN ('expanding', 'dual-writing', 'backfilling', 'verified', 'flipping-reads', 'flipping-writes',
                     'flipped', 'contract-ready', 'soft-dropped', 'contracted', 'watching', 'rolling-back')
                 AND (j.state <> 'rolling-back' OR t.phase IN ('unhide', 'rollback', 'discard') OR (t.kind = 'step' AND t.state = 'leased'))
-            ORDER BY t.created_at
-            LIMIT $2",
+            ) due
+            WHERE turn <= $2
+            ORDER BY created_at",
         )
         .bind(REPUBLISH_AFTER.as_secs_f64())
         .bind(limit)
@@ -67,19 +72,23 @@ impl Ledger {
         rows.iter().map(read_outstanding).collect()
     }
 
-    /// Marks a task as published, after the transport's confirm.
+    /// Marks a task as published, after the transport's confirm. A planner that has slept through its lease marks nothing: its
+    /// messages are found again, and one too many is forgotten by whoever claims.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn mark_published(&self, task: TaskId) -> Result<(), Error> {
+    pub async fn mark_published(&self, task: TaskId, planner: LeaseId) -> Result<(), Error> {
         db::query(
             "/* ledger.task_published */
             UPDATE sluice.task
             SET published_at = clock_timestamp(),
                 publications = publications + 1
-            WHERE id = $1",
+            WHERE id = $1
+                AND EXISTS (
+                    SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $2 AND until > clock_timestamp())",
         )
         .bind(task.0)
+        .bind(planner.0)
         .execute(&self.pool)
         .await
         .map_err(Error::of("ledger.task_published"))?;

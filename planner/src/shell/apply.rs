@@ -1,5 +1,6 @@
 //! Carries a decision out: the job's new state and all its effects in one transaction.
 
+use engine::catalog::EngineKind;
 use engine::db::Connection;
 use engine::mirror::Authority;
 use engine::relation;
@@ -8,7 +9,7 @@ use ledger::jobs::{self, Job, JobChange};
 use ledger::sweeps::SweepLeaf;
 use ledger::tasks::Work;
 use ledger::{Plan, Stage, StageStatus, Target, checks, chunks, commands, events, flags, sweeps, tasks};
-use proto::ChunkId;
+use proto::{ChunkId, LeaseId};
 
 use super::Error;
 use super::facts::{check_task, step_task};
@@ -17,64 +18,70 @@ use crate::decide::{ChunkRange, Decision, Effect, Facts};
 /// Blocks with wrong rows that lie this close together are written by one repair chunk.
 const REPAIR_GAP: u64 = 16;
 
-/// What effects are applied to.
-struct Applying<'a> {
-    target: &'a Target,
-    job: &'a Job,
-    plan: &'a Plan,
-    decision: &'a Decision,
-    facts: &'a Facts,
+/// A decision, and what it is carried out on.
+pub(super) struct Applying<'a> {
+    pub(super) target: &'a Target,
+    pub(super) job: &'a Job,
+    pub(super) plan: &'a Plan,
+    pub(super) decision: &'a Decision,
+    pub(super) facts: &'a Facts,
+    /// The lease under which it was decided.
+    pub(super) planner: LeaseId,
 }
 
-pub(super) async fn apply(
-    target: &Target,
-    job: &Job,
-    plan: &Plan,
-    decision: &Decision,
-    facts: &Facts,
-) -> Result<(), Error> {
-    let applying = Applying {
-        target,
-        job,
-        plan,
-        decision,
-        facts,
-    };
-    let failed = |source| Error::Ledger {
-        target: target.name.to_string(),
-        source,
-    };
-    let mut tx = target
-        .ledger
-        .pool()
-        .begin()
-        .await
-        .map_err(ledger::Error::of("planner.apply"))
-        .map_err(failed)?;
-    let machine = serde_json::to_value(&decision.machine).map_err(|source| {
-        failed(ledger::Error::Document {
-            what: "machine",
-            source,
-        })
-    })?;
-    let change = JobChange {
-        id: job.id,
-        version: job.version,
-        state: decision.machine.state,
-        reason: decision.machine.reason(),
-        machine,
-    };
-    jobs::change(&mut tx, &change).await.map_err(failed)?;
-    for effect in &decision.effects {
-        applying.effect(&mut tx, effect).await?;
-    }
-    tx.commit()
-        .await
-        .map_err(ledger::Error::of("planner.apply"))
-        .map_err(failed)
-}
+/// A planner that is stopped in the middle of this transaction holds the job's row: no longer than its lease.
+const IDLE_LIMIT: &str = "/* planner.apply */ SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
 impl Applying<'_> {
+    /// The job's new state and every effect, or nothing.
+    ///
+    /// The lease is asked for twice. First with the job's version, so that nothing is begun on what was read before another planner
+    /// took over. Then once more at the end: a process may sleep between any two statements, and the other planner must not
+    /// meet a decision that was made before its time and comes after.
+    pub(super) async fn carry_out(&self) -> Result<(), Error> {
+        let failed = |source| self.ledger_error(source);
+        let mut tx = self
+            .target
+            .ledger
+            .pool()
+            .begin()
+            .await
+            .map_err(ledger::Error::of("planner.apply"))
+            .map_err(failed)?;
+        if tx.engine() == EngineKind::Postgresql {
+            tx.execute_script(IDLE_LIMIT)
+                .await
+                .map_err(ledger::Error::of("planner.apply"))
+                .map_err(failed)?;
+        }
+        let machine = serde_json::to_value(&self.decision.machine).map_err(|source| {
+            failed(ledger::Error::Document {
+                what: "machine",
+                source,
+            })
+        })?;
+        let change = JobChange {
+            id: self.job.id,
+            version: self.job.version,
+            state: self.decision.machine.state,
+            reason: self.decision.machine.reason(),
+            machine,
+        };
+        jobs::change(&mut tx, &change, self.planner)
+            .await
+            .map_err(failed)?;
+        for effect in &self.decision.effects {
+            self.effect(&mut tx, effect).await?;
+        }
+        jobs::require_planner(&mut tx, self.planner)
+            .await
+            .map_err(failed)?;
+        tx.commit()
+            .await
+            .map_err(ledger::Error::of("planner.apply"))
+            .map_err(failed)
+    }
+
     async fn effect(&self, conn: &mut Connection, effect: &Effect) -> Result<(), Error> {
         let job = self.job.id;
         let done = match effect {

@@ -1,36 +1,43 @@
 //! Publishing from the ledger: a task is a row first, then a message, then marked after the confirm.
 //!
 //! A loop of its own beside the rounds: while the broker is away a publish waits for it, and rounds must go on meanwhile
-//! (commands are answered, the pace is set). What was published twice is claimed once.
+//! (commands are answered, the pace is set). A few messages are on their way at a time; a queue that refuses one (it is full,
+//! say) gets no more until the next look, and holds up no other queue. What was published twice is claimed once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::tasks::{Outstanding, Work};
 use ledger::{Error, Target};
 use proto::message::{ChunkTask, StageTask};
-use proto::{Envelope, Message, MessageId, VERSION};
+use proto::{Envelope, LeaseId, Message, MessageId, VERSION};
 use shared::bus::{Bus, Queue};
 use shared::clock::Clock;
 use shared::service::{Shutdown, chain};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
-/// Messages published between two looks at the ledger.
+/// Messages of one queue that are published between two looks at the ledger.
 const BATCH: i64 = 200;
+/// Messages on their way at a time: as many as the transport sends beside each other.
+const IN_FLIGHT: usize = 8;
 
 /// Publishes the outstanding tasks of one target.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publisher {
     target: Target,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    lease: LeaseId,
 }
 
 impl Publisher {
-    pub(super) fn new(target: &Target, bus: &Arc<dyn Bus>, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(target: &Target, bus: &Arc<dyn Bus>, clock: &Arc<dyn Clock>, lease: LeaseId) -> Self {
         Self {
             target: target.clone(),
             bus: bus.clone(),
             clock: clock.clone(),
+            lease,
         }
     }
 
@@ -49,27 +56,46 @@ impl Publisher {
     }
 
     async fn outstanding(&self) -> Result<(), Error> {
+        let mut on_their_way = JoinSet::new();
+        let mut refusing = BTreeSet::new();
         for task in self.target.ledger.to_publish(BATCH).await? {
-            let (queue, message) = self.address(&task);
-            let envelope = Envelope {
-                id: MessageId::of_task(task.task, task.publications + 1),
-                version: VERSION,
-                target: self.target.name.clone(),
-                ledger: Some(self.target.ledger.id()),
-                job: Some(task.job),
-                sent_at: self.clock.now(),
-                attempt: task.publications + 1,
-                trace: None,
-                message,
-            };
-            if let Err(error) = self.bus.publish(&queue, &envelope).await {
-                // The row stays unpublished; the next round finds it again.
-                tracing::warn!(task = %task.task, %error, "a task was not published");
-                return Ok(());
+            if on_their_way.len() == IN_FLIGHT {
+                arrived(on_their_way.join_next().await, &mut refusing);
             }
-            self.target.ledger.mark_published(task.task).await?;
+            let (queue, message) = self.address(&task);
+            if refusing.contains(&queue.name()) {
+                continue;
+            }
+            let publisher = self.clone();
+            on_their_way.spawn(async move { publisher.one(task, queue, message).await });
+        }
+        while let Some(ended) = on_their_way.join_next().await {
+            arrived(Some(ended), &mut refusing);
         }
         Ok(())
+    }
+
+    /// The queue's name, if it did not take it. The row stays unpublished then; the next round finds it again.
+    async fn one(&self, task: Outstanding, queue: Queue, message: Message) -> Option<String> {
+        let envelope = Envelope {
+            id: MessageId::of_task(task.task, task.publications + 1),
+            version: VERSION,
+            target: self.target.name.clone(),
+            ledger: Some(self.target.ledger.id()),
+            job: Some(task.job),
+            sent_at: self.clock.now(),
+            attempt: task.publications + 1,
+            trace: None,
+            message,
+        };
+        if let Err(error) = self.bus.publish(&queue, &envelope).await {
+            tracing::warn!(task = %task.task, %error, "a task was not published");
+            return Some(queue.name());
+        }
+        if let Err(error) = self.target.ledger.mark_published(task.task, self.lease).await {
+            tracing::warn!(task = %task.task, error = %chain(&error), "a task was published and is published again");
+        }
+        None
     }
 
     fn address(&self, task: &Outstanding) -> (Queue, Message) {
@@ -91,5 +117,15 @@ impl Publisher {
                 Message::CheckTask(StageTask { task: task.task }),
             ),
         }
+    }
+}
+
+fn arrived(ended: Option<Result<Option<String>, tokio::task::JoinError>>, refusing: &mut BTreeSet<String>) {
+    match ended {
+        Some(Ok(Some(queue))) => {
+            refusing.insert(queue);
+        }
+        Some(Ok(None)) | None => {}
+        Some(Err(panic)) => tracing::error!(%panic, "publishing a task panicked"),
     }
 }

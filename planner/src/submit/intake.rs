@@ -1,241 +1,232 @@
 //! Submissions by message: each is answered once, accepted or refused, and settled.
 //!
-//! A submission whose database cannot be asked comes again, and is parked after a while. One that was taken in and comes again
-//! finds its job: the job's id follows from the message's.
+//! ```text
+//!   queue ─ loop ─ a task a submission ─ a turn at its target (lane) ─ asked and answered (desk) ─ settled
+//!                                        └ away, silent or busy with itself: it comes again, later and later
+//! ```
+//!
+//! A submission whose database cannot be asked comes again for as long as that lasts, and is in nobody's way: it holds a turn of
+//! its own target only. What is parked is what makes its handler panic, or what nobody can read. One that was taken in and comes
+//! again finds its job: the job's id follows from the message's.
 
+mod desk;
+mod lane;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::postgres::privileges;
-use ledger::Target;
 use proto::message::{JobReply, JobSubmit};
-use proto::{Envelope, JobId, Message, MessageId, Unreadable, VERSION};
-use shared::bus::{Bus, Queue, Settlement};
-use shared::clock::Clock;
+use proto::{Envelope, Message, Unreadable};
+use shared::bus::{Delivery, Queue, Settlement};
+use shared::clock::within;
 use shared::service::Shutdown;
+use tokio::task::{JoinError, JoinSet};
 
 use super::setback::Setback;
-use super::{could_not_ask, missing_privileges, prepare, tables_of, take, under_way};
-use crate::compile::Acknowledged;
 use crate::shell::Error;
-use crate::spec::{Code, Fault, Spec};
 use crate::start::Context;
+use desk::{Desk, refusal};
+use lane::{Answered, Lane};
 
-/// A submission that could not be handled comes again after this.
-const AGAIN: Duration = Duration::from_secs(5);
-/// After so many times it is parked: whoever looks there finds the reason, and the queue goes on.
-const RETRIES: u32 = 10;
+/// Submissions that are looked at together, of one target.
+pub const AT_ONCE: usize = 4;
+/// Submissions in hand: more than the turns of one target, so that those of the others are seen behind them.
+const IN_HAND: u16 = 64;
+/// A target that takes longer over one submission does not answer.
+const LIMIT: Duration = Duration::from_secs(30);
+/// What is in hand when the service is asked to stop has this long; it comes again otherwise.
+const GRACE: Duration = Duration::from_secs(5);
+/// A submission on which the handler panics so often is parked.
+const PANICS: u32 = 3;
 
 /// Handles `job.submit` messages.
 #[derive(Debug)]
 pub struct Intake {
-    targets: Vec<(Target, Acknowledged)>,
-    bus: Arc<dyn Bus>,
-    clock: Arc<dyn Clock>,
+    desk: Arc<Desk>,
+}
+
+enum Event {
+    Arrived(Box<Delivery>),
+    Ended(Result<(), JoinError>),
+    Stop,
 }
 
 impl Intake {
     pub(crate) fn new(context: &Context) -> Self {
         Self {
-            targets: context.targets.clone(),
-            bus: context.bus.clone(),
-            clock: context.clock.clone(),
+            desk: Arc::new(Desk {
+                targets: context.targets.clone(),
+                bus: context.bus.clone(),
+                clock: context.clock.clone(),
+            }),
         }
     }
 
     pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let mut submissions = self.bus.subscribe(&Queue::Submit, 1).await?;
+        let mut submissions = self.desk.bus.subscribe(&Queue::Submit, IN_HAND).await?;
+        let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
+        let mut work = JoinSet::new();
         loop {
-            let delivery = tokio::select! {
+            let event = tokio::select! {
                 biased;
-                () = shutdown.stopping.cancelled() => break,
-                delivery = submissions.next() => delivery,
+                () = shutdown.stopping.cancelled() => Event::Stop,
+                Some(ended) = work.join_next() => Event::Ended(ended),
+                delivery = submissions.next() => delivery.map_or(Event::Stop, |d| Event::Arrived(Box::new(d))),
             };
-            let Some(delivery) = delivery else { break };
-            let settlement = self
-                .handle(
-                    delivery.content.clone(),
-                    delivery.reply_to.clone(),
-                    delivery.retries,
-                )
-                .await;
-            if let Err(error) = delivery.settle(settlement).await {
-                tracing::debug!(%error, "a submission was not settled; it comes again and finds its job");
+            match event {
+                Event::Arrived(delivery) => {
+                    // A name that no target has costs nothing: it is refused without asking anybody.
+                    let lane = lanes
+                        .entry(target_of(&delivery))
+                        .or_insert_with(Lane::new)
+                        .clone();
+                    work.spawn(one(self.desk.clone(), lane, *delivery, shutdown.clone()));
+                }
+                Event::Ended(Ok(())) => {}
+                Event::Ended(Err(panic)) => {
+                    tracing::error!(%panic, "settling a submission panicked; it comes again");
+                }
+                Event::Stop => break,
+            }
+            if work.is_empty() {
+                lanes.clear();
             }
         }
+        submissions.stop();
+        while work.join_next().await.is_some() {}
         Ok(())
     }
+}
 
-    async fn handle(
-        &self,
-        content: Result<Envelope, Unreadable>,
-        reply_to: Option<String>,
-        retries: u32,
-    ) -> Settlement {
-        let envelope = match content {
-            Ok(envelope) => envelope,
-            Err(why) => return Settlement::Park(why.to_string()),
-        };
-        let Message::JobSubmit(submit) = &envelope.message else {
-            return Settlement::Park(format!(
-                "kind {} does not belong into this queue",
-                envelope.message.kind()
-            ));
-        };
-        let (reply, settlement) = match self.accept(envelope.id, submit).await {
-            Ok(reply) => (reply, Settlement::Done),
-            Err(Setback::Lasting(why)) => (refusal(why), Settlement::Done),
-            Err(Setback::Passing(why)) if retries < RETRIES => {
-                tracing::warn!(error = %why, retries, "a submission could not be handled; trying again");
-                return Settlement::RetryAfter(AGAIN);
-            }
-            Err(Setback::Passing(why)) => {
-                let why = format!("given up after {RETRIES} retries, last: {why}");
-                (refusal(why.clone()), Settlement::Park(why))
-            }
-        };
-        if let JobReply::Refused { errors } = &reply {
-            tracing::warn!(submission = %envelope.id, target = %submit.target, "a submission was refused: {}", errors.join("; "));
-        }
-        if let Some(reply_to) = &reply_to
-            && let Err(error) = self.answer(&envelope, reply_to, reply).await
-        {
-            tracing::warn!(%error, "the submitter could not be answered; what became of it is in the ledger or in this log");
-        }
-        settlement
-    }
-
-    /// Accepted, or refused on its merits.
-    async fn accept(&self, id: MessageId, submit: &JobSubmit) -> Result<JobReply, Setback> {
-        let refused = |errors: Vec<String>| Ok(JobReply::Refused { errors });
-        let Some((target, acknowledged)) = self
-            .targets
-            .iter()
-            .find(|(t, _)| t.name.as_str() == submit.target)
-        else {
-            let known: Vec<&str> = self.targets.iter().map(|(t, _)| t.name.as_str()).collect();
-            return refused(vec![format!(
-                "target {:?} is not configured here; known: {}",
-                submit.target,
-                known.join(", ")
-            )]);
-        };
-        let job = JobId::of_submission(id);
-        match target.ledger.job(job).await {
-            Ok(_) => return Ok(JobReply::Accepted { job }),
-            Err(ledger::Error::NoSuchJob { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let spec = match Spec::from_json(&submit.spec) {
-            Ok(spec) => spec,
-            Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
-        };
-        let mut conn = target
-            .data
-            .acquire()
-            .await
-            .map_err(ledger::Error::of("planner.submit"))?;
-        let tables = tables_of(&mut conn, &spec).await;
-        if let Some(met) = under_way(&target.ledger, &tables, &spec).await? {
-            return refused(vec![met.words()]);
-        }
-        let prepared = prepare(&mut conn, &spec, acknowledged).await;
-        drop(conn);
-        // A role that may not even read the table makes the database's answer a fault; the GRANT says more.
-        if prepared
-            .as_ref()
-            .map_or_else(|faults| could_not_ask(faults), |_| true)
-        {
-            let missing = missing_privileges(target, &tables).await?;
-            if !missing.is_empty() {
-                return refused(missing.iter().map(lacks).collect());
-            }
-        }
-        let plan = match prepared {
-            Ok(plan) => plan,
-            Err(faults) if may_answer_later(&faults) => {
-                let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                return Err(Setback::Passing(words.join("; ")));
-            }
-            Err(faults) => return refused(faults.iter().map(ToString::to_string).collect()),
-        };
-        match take(
-            target,
-            job,
-            &plan,
-            submit.submitted_by.as_deref().unwrap_or("unknown"),
-        )
-        .await
-        {
-            Ok(_) => {
-                tracing::info!(%job, name = %plan.name, "job taken in");
-                self.wake(target, job).await;
-                Ok(JobReply::Accepted { job })
-            }
-            Err(error @ (ledger::Error::TableBusy { .. } | ledger::Error::FlagBusy { .. })) => {
-                refused(vec![error.to_string()])
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn wake(&self, target: &Target, job: JobId) {
-        let envelope = self.envelope(
-            target.name.as_str(),
-            Some(job),
-            Message::Wake(proto::message::Wake {
-                reason: "a job came in".to_owned(),
-            }),
-        );
-        if let Err(error) = self.bus.publish(&Queue::Control, &envelope).await {
-            tracing::debug!(%error, "nobody was woken; the tick comes");
-        }
-    }
-
-    async fn answer(
-        &self,
-        asked: &Envelope,
-        reply_to: &str,
-        reply: JobReply,
-    ) -> Result<(), shared::bus::Error> {
-        let job = match &reply {
-            JobReply::Accepted { job } => Some(*job),
-            JobReply::Refused { .. } => None,
-        };
-        let mut envelope = self.envelope(asked.target.as_str(), job, Message::JobReply(reply));
-        envelope.trace.clone_from(&asked.trace);
-        self.bus
-            .publish(&Queue::Reply(reply_to.to_owned()), &envelope)
-            .await
-    }
-
-    fn envelope(&self, target: &str, job: Option<JobId>, message: Message) -> Envelope {
-        Envelope {
-            id: MessageId::new(),
-            version: VERSION,
-            target: target.into(),
-            ledger: None,
-            job,
-            sent_at: self.clock.now(),
-            attempt: 1,
-            trace: None,
-            message,
-        }
+fn target_of(delivery: &Delivery) -> String {
+    match &delivery.content {
+        Ok(envelope) => envelope.target.as_str().to_owned(),
+        Err(_) => String::new(),
     }
 }
 
-/// Whether asking the database later may help.
-fn may_answer_later(faults: &[Fault]) -> bool {
-    faults.iter().any(|fault| fault.code == Code::Database)
+/// One delivery to its end. Dropped unsettled, it comes again.
+async fn one(desk: Arc<Desk>, lane: Lane, delivery: Delivery, shutdown: Shutdown) {
+    let asked = Asked {
+        content: delivery.content.clone(),
+        reply_to: delivery.reply_to.clone(),
+        correlation_id: delivery.correlation_id.clone(),
+        retries: delivery.retries,
+    };
+    let handling = tokio::spawn(handle(desk.clone(), lane, asked));
+    let abort = handling.abort_handle();
+    let too_late = async {
+        shutdown.stopping.cancelled().await;
+        desk.clock.sleep(GRACE).await;
+    };
+    let settlement = tokio::select! {
+        handled = handling => handled.unwrap_or_else(|panic| after_panic(&panic, delivery.retries)),
+        () = too_late => {
+            abort.abort();
+            return;
+        }
+    };
+    if let Err(error) = delivery.settle(settlement).await {
+        tracing::debug!(%error, "a submission was not settled; it comes again and finds its job");
+    }
 }
 
-fn refusal(why: String) -> JobReply {
-    JobReply::Refused { errors: vec![why] }
+fn after_panic(panic: &JoinError, retries: u32) -> Settlement {
+    tracing::error!(%panic, retries, "the handler of a submission panicked");
+    if retries < PANICS {
+        Settlement::RetryAfter(again(retries))
+    } else {
+        Settlement::Park(format!(
+            "its handler panicked {} times, last: {panic}",
+            retries + 1
+        ))
+    }
 }
 
-fn lacks(missing: &privileges::MissingPrivilege) -> String {
-    format!(
-        "role {} lacks {}; paste: {}",
-        missing.user, missing.what, missing.grant_sql
-    )
+/// What a delivery asks, without what settles it.
+struct Asked {
+    content: Result<Envelope, Unreadable>,
+    reply_to: Option<String>,
+    correlation_id: Option<String>,
+    retries: u32,
+}
+
+async fn handle(desk: Arc<Desk>, lane: Lane, asked: Asked) -> Settlement {
+    let envelope = match asked.content {
+        Ok(envelope) => envelope,
+        Err(why) => return Settlement::Park(why.to_string()),
+    };
+    let Message::JobSubmit(submit) = &envelope.message else {
+        return Settlement::Park(format!(
+            "kind {} does not belong into this queue",
+            envelope.message.kind()
+        ));
+    };
+    let reply = match in_turn(&desk, &lane, &envelope, submit).await {
+        Ok(reply) => reply,
+        Err(Setback::Lasting(why)) => refusal(envelope.id, why),
+        Err(Setback::Passing(why)) => {
+            let delay = again(asked.retries);
+            tracing::warn!(submission = %envelope.id, target_name = submit.target, error = %why, retries = asked.retries, "a submission waits; it comes again");
+            return Settlement::RetryAfter(delay);
+        }
+    };
+    if let JobReply::Refused { errors, .. } = &reply {
+        tracing::warn!(submission = %envelope.id, target = %submit.target, "a submission was refused: {}", errors.join("; "));
+    }
+    // Whoever sent none is told by the submission's own id.
+    let correlation_id = asked.correlation_id.unwrap_or_else(|| envelope.id.to_string());
+    if let Some(reply_to) = &asked.reply_to
+        && let Err(error) = desk.answer(&envelope, (reply_to, &correlation_id), reply).await
+    {
+        tracing::warn!(%error, "the submitter could not be answered; what became of it is in the ledger or in this log");
+    }
+    Settlement::Done
+}
+
+async fn in_turn(
+    desk: &Desk,
+    lane: &Lane,
+    envelope: &Envelope,
+    submit: &JobSubmit,
+) -> Result<JobReply, Setback> {
+    let Some(turn) = lane.turn().await else {
+        return Err(Setback::Passing(
+            "the target did not answer the submission before it".to_owned(),
+        ));
+    };
+    let accepting = desk.accept(envelope.id, submit);
+    let outcome = within(&*desk.clock, LIMIT, accepting).await.unwrap_or_else(|| {
+        let seconds = LIMIT.as_secs();
+        Err(Setback::Passing(format!(
+            "the target did not answer within {seconds} s"
+        )))
+    });
+    turn.answered(match &outcome {
+        Err(Setback::Passing(_)) => Answered::No,
+        Ok(_) | Err(Setback::Lasting(_)) => Answered::Yes,
+    });
+    outcome
+}
+
+/// When a submission comes again that has waited so often: soon at first, because most outages are short; then seldom enough that
+/// a thousand of them are no load.
+fn again(retries: u32) -> Duration {
+    match retries {
+        0..6 => Duration::from_secs(5),
+        6..16 => Duration::from_secs(30),
+        16.. => Duration::from_secs(120),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submission_waits_longer_each_time_and_never_for_long_after_its_target_is_back() {
+        let delays: Vec<u64> = [0, 5, 6, 15, 16, u32::MAX].map(|n| again(n).as_secs()).to_vec();
+        assert_eq!(delays, [5, 5, 30, 30, 120, 120]);
+    }
 }

@@ -19,6 +19,8 @@ pub struct Letter {
     pub message_id: Option<String>,
     /// Where an answer is awaited.
     pub reply_to: Option<String>,
+    /// By what whoever awaits an answer tells it from others: theirs on the way in, given back on the way out.
+    pub correlation_id: Option<String>,
     /// How often it was put aside for a retry before.
     pub retries: u32,
     /// Set for what lies in the parking queue.
@@ -51,6 +53,7 @@ impl Letter {
             bytes: bytes.into(),
             message_id: None,
             reply_to: None,
+            correlation_id: None,
             retries: 0,
             parked: None,
         }
@@ -85,6 +88,8 @@ pub struct Delivery {
     pub retries: u32,
     /// Where an answer is awaited: the name for a [`Queue::Reply`].
     pub reply_to: Option<String>,
+    /// What the answer must bear, if the sender said so.
+    pub correlation_id: Option<String>,
     /// Set for what lies in the parking queue.
     pub parked: Option<Parked>,
     /// Cancelled when the connection it came by is gone: it is being delivered to somebody else then.
@@ -112,6 +117,7 @@ impl Delivery {
             redelivered,
             retries: letter.retries,
             reply_to: letter.reply_to.clone(),
+            correlation_id: letter.correlation_id.clone(),
             parked: letter.parked.clone(),
             session,
             bytes: letter.bytes.clone(),
@@ -142,6 +148,7 @@ impl fmt::Debug for Delivery {
             .field("redelivered", &self.redelivered)
             .field("retries", &self.retries)
             .field("reply_to", &self.reply_to)
+            .field("correlation_id", &self.correlation_id)
             .field("parked", &self.parked)
             .finish_non_exhaustive()
     }

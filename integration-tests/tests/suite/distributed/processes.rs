@@ -5,6 +5,7 @@ use std::time::Duration;
 use testbed::desk::Desk;
 use testbed::fleet::Fleet;
 use testbed::postgres::Server;
+use testbed::process::Sluice;
 use testbed::rabbitmq::Broker;
 use testbed::wait;
 
@@ -78,17 +79,49 @@ async fn an_installation_that_is_killed_whole_goes_on_when_it_is_started_again()
     assert_settled(&job, &database, writes, fleet).await
 }
 
+/// Counts what each process commits to the ledger, by the name under which it is connected.
+const LEDGER_AUDIT: &str = "
+    CREATE TABLE audit.ledger_change (application_name text NOT NULL);
+    CREATE FUNCTION audit.note_ledger() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        INSERT INTO audit.ledger_change VALUES (current_setting('application_name'));
+        RETURN NULL;
+    END $$;
+    DO $$ DECLARE one text; BEGIN
+        FOREACH one IN ARRAY ARRAY['job', 'stage', 'task', 'chunk', 'sweep', 'event', 'command', 'flag', 'throttle'] LOOP
+            EXECUTE format('CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON sluice.%I
+                FOR EACH ROW EXECUTE FUNCTION audit.note_ledger()', one);
+        END LOOP;
+    END $$";
+
+/// Fault 31. The first planner is frozen in the middle of a decision, its statements sent and not committed: when it wakes
+/// up, it has to find out by itself that the lease is another's.
 #[tokio::test]
-async fn a_second_planner_takes_over_from_a_frozen_one() -> Outcome {
+async fn a_second_planner_takes_over_from_a_frozen_one_which_changes_nothing_when_it_wakes() -> Outcome {
     let broker = Broker::shared().await?;
     let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
     let (desk, fleet) = (Desk::new(&settings)?, Fleet::start(&settings, 2).await?);
     let writes = traffic(&database).await?;
     let job = submit(&desk, &database, SLOW).await?;
     job.under_way(1000, PATIENCE).await?;
+    let mut audit = database.superuser().await?;
+    engine::sql::execute_script(&mut audit, LEDGER_AUDIT).await?;
     let holder = "SELECT holder FROM sluice.lease WHERE name = 'planner' AND until > clock_timestamp() AND $1::uuid IS NOT NULL";
     let first: String = job.value(holder).await?;
+
+    let mut lock = database.superuser().await?;
+    engine::sql::execute_script(&mut lock, "BEGIN; SELECT FROM sluice.job FOR NO KEY UPDATE").await?;
+    wait::until("the planner waits to change the job", PATIENCE, async || {
+        job.value::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                WHERE strpos(query, 'ledger.job_change') > 0 AND wait_event_type = 'Lock' AND $1::uuid IS NOT NULL)",
+        )
+        .await
+    })
+    .await?;
     fleet.planner.pause()?;
+    engine::sql::execute_script(&mut lock, "ROLLBACK").await?;
+
     let second = testbed::process::Sluice::start(&["planner"], &settings).await?;
     wait::until(
         "the other planner holds the lease",
@@ -96,8 +129,45 @@ async fn a_second_planner_takes_over_from_a_frozen_one() -> Outcome {
         async || job.value::<String>(holder).await.map(|now| now != first),
     )
     .await?;
+    let by_the_first = format!(
+        "SELECT count(*) FROM audit.ledger_change WHERE application_name = 'sluice {first}' AND $1::uuid IS NOT NULL"
+    );
+    let before: i64 = job.value(&by_the_first).await?;
+    assert!(before > 0, "the audit knows nothing of {first}");
     fleet.planner.resume()?;
     assert_settled(&job, &database, writes, fleet).await?;
+    let after: i64 = job.value(&by_the_first).await?;
+    assert_eq!(after, before, "the planner that woke up changed the ledger");
     assert_eq!(second.terminate().await?, "exit status: 0");
+    Ok(())
+}
+
+/// A bug in one check must not take the sampler and the re-reader with it: without them every job of the target stops.
+#[tokio::test]
+async fn a_check_that_panics_costs_the_verifier_nothing_but_that_check() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let desk = Desk::new(&settings)?;
+    let hands = [
+        Sluice::start(&["planner"], &settings).await?,
+        Sluice::start(&["backfiller"], &settings).await?,
+    ];
+    let clumsy = settings.clone().with("SLUICE_PANIC_AT", "check.begun");
+    let verifier = Sluice::start(&["verifier"], &clumsy).await?;
+    for service in hands.iter().chain([&verifier]) {
+        testbed::fleet::ready(service).await?;
+    }
+    let job = submit(&desk, &database, "").await?;
+    verifier
+        .logged("a check panicked; it is given back", PATIENCE)
+        .await?;
+    job.until("verified", PATIENCE).await?;
+    let port = verifier.port().await?;
+    let metrics = testbed::http::get(port, "/metrics").await?.body;
+    let counted = "sluice_handler_panics_total{role=\"verifier\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+    for service in hands.iter().chain([&verifier]) {
+        assert_eq!(service.terminate().await?, "exit status: 0", "{}", service.log());
+    }
     Ok(())
 }

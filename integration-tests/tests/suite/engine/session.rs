@@ -101,6 +101,40 @@ async fn only_the_very_backend_is_terminated_and_its_locks_are_free_then() -> Ou
     Ok(())
 }
 
+/// After a fail-over: a connection made while the server was a standby stays open, and can write nothing.
+#[tokio::test]
+async fn a_connection_that_can_only_read_does_not_stay_in_the_pool() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    database
+        .execute_as(Role::Owner, "CREATE TABLE t (id int); GRANT ALL ON t TO PUBLIC")
+        .await?;
+    let role = database.role(Role::Data);
+    let mut superuser = database.superuser().await?;
+    let read_only = format!("ALTER ROLE \"{role}\" SET default_transaction_read_only = on");
+    engine::sql::execute_script(&mut superuser, read_only).await?;
+    for route in [Route::Direct, Route::Pooled] {
+        let options = SessionOptions {
+            application_name: "sluice test".into(),
+            max_connections: 1,
+            route,
+        };
+        let pool = connect_pool(&SecretString::from(database.url(Role::Data)), &options).await?;
+        let insert = async || -> Result<(), sqlx::Error> {
+            let mut tx = pool.begin().await?;
+            engine::sql::execute_script(&mut tx, "INSERT INTO t VALUES (1)").await?;
+            tx.commit().await
+        };
+        let refused = insert().await.expect_err("it can only read");
+        assert_eq!(error::classify(&refused), error::Class::ReadOnly);
+        let writable = format!("ALTER ROLE \"{role}\" RESET default_transaction_read_only");
+        engine::sql::execute_script(&mut superuser, writable).await?;
+        insert().await?;
+        let read_only = format!("ALTER ROLE \"{role}\" SET default_transaction_read_only = on");
+        engine::sql::execute_script(&mut superuser, read_only).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_server_says_who_it_is_and_a_standby_is_refused() -> Outcome {
     let server = Server::start(testbed::postgres::Durability::ThrowAway).await?;

@@ -2,7 +2,7 @@
 
 use ledger::jobs::{self, JobChange, NewJob, TableHold, Taken};
 use ledger::{Error, JobState, Stage, StageStatus};
-use proto::JobId;
+use proto::{JobId, LeaseId};
 use testbed::target;
 
 use super::{Outcome, job_on, on_each_engine};
@@ -88,12 +88,47 @@ async fn a_change_from_a_stale_version_is_thrown_away_whole() -> Outcome {
             reason: None,
             machine: serde_json::json!({}),
         };
+        let planner = LeaseId::random();
+        assert!(ledger.hold_lease("planner", "ann", planner).await?);
         let mut conn = ledger.pool().acquire().await?;
-        jobs::change(&mut conn, &change(JobState::Planned)).await?;
-        let stale = jobs::change(&mut conn, &change(JobState::Held)).await;
+        jobs::change(&mut conn, &change(JobState::Planned), planner).await?;
+        let stale = jobs::change(&mut conn, &change(JobState::Held), planner).await;
         assert!(matches!(stale, Err(Error::Conflict { .. })), "{stale:?}");
         drop(conn);
         assert_eq!(ledger.job(job).await?.state, JobState::Planned);
+        Ok(())
+    })
+    .await
+}
+
+/// Fault 31: nobody has changed the job since, so the version alone would let it through.
+#[tokio::test]
+async fn a_planner_without_its_lease_changes_no_job() -> Outcome {
+    on_each_engine(async |ledger| {
+        let job = job_on(&ledger, "t").await?;
+        let change = JobChange {
+            id: job,
+            version: 0,
+            state: JobState::Planned,
+            reason: None,
+            machine: serde_json::json!({}),
+        };
+        let (sleeper, heir) = (LeaseId::random(), LeaseId::random());
+        assert!(ledger.hold_lease("planner", "sleeper", sleeper).await?);
+        ledger.drop_lease("planner", sleeper).await?;
+        let mut conn = ledger.pool().acquire().await?;
+        let late = jobs::change(&mut conn, &change, sleeper).await;
+        assert!(
+            matches!(late, Err(Error::NotActive)),
+            "its lease has lapsed: {late:?}"
+        );
+        assert!(ledger.hold_lease("planner", "heir", heir).await?);
+        let late = jobs::change(&mut conn, &change, sleeper).await;
+        assert!(
+            matches!(late, Err(Error::NotActive)),
+            "its lease is another's: {late:?}"
+        );
+        jobs::change(&mut conn, &change, heir).await?;
         Ok(())
     })
     .await

@@ -1,9 +1,12 @@
 //! Tasks and chunks: leases, fences, cursors, tiles, verdicts.
 
+use std::time::Duration;
+
 use engine::catalog::EngineKind;
 use engine::db;
 use ledger::checks::{Outcome as Conclusion, Verdict};
 use ledger::chunks::Progress;
+use ledger::pace::{REPLICA_LAG, Signal};
 use ledger::tasks::{Claimed, Failure, FailureClass, Fence};
 use ledger::{Error, chunks, sweeps};
 use proto::{JobId, LeaseId};
@@ -226,6 +229,67 @@ async fn the_first_verdict_of_a_round_stands() -> Outcome {
             Some(Conclusion::Hold)
         );
         assert_eq!(ledger.verdict(job, 0, 2).await?, None);
+        Ok(())
+    })
+    .await
+}
+
+fn lag_of(seconds: f64, age: Duration) -> Vec<Signal> {
+    vec![Signal {
+        name: REPLICA_LAG.to_owned(),
+        source: "replica".to_owned(),
+        value: Some(seconds),
+        unit: "seconds".to_owned(),
+        problem: None,
+        required: true,
+        age,
+    }]
+}
+
+/// Invariant 7: a verifier that slept with a reading in its hand must not make it look fresh.
+#[tokio::test]
+async fn a_sampler_that_slept_writes_nothing_and_a_reading_is_as_old_as_it_is() -> Outcome {
+    on_each_engine(async |ledger| {
+        let (sleeper, heir) = (LeaseId::random(), LeaseId::random());
+        let read = async || -> anyhow::Result<Signal> {
+            let signals = ledger.signals().await?;
+            Ok(signals
+                .into_iter()
+                .find(|s| s.name == REPLICA_LAG)
+                .expect("it was written"))
+        };
+        assert!(ledger.hold_lease("sampler", "sleeper", sleeper).await?);
+        assert!(
+            ledger
+                .write_signals(&lag_of(1.0, Duration::from_secs(100)), sleeper)
+                .await?
+        );
+        assert!(
+            read().await?.age >= Duration::from_secs(100),
+            "{:?}",
+            read().await?
+        );
+
+        ledger.drop_lease("sampler", sleeper).await?;
+        assert!(
+            !ledger
+                .write_signals(&lag_of(2.0, Duration::ZERO), sleeper)
+                .await?,
+            "its lease has lapsed"
+        );
+        assert!(ledger.hold_lease("sampler", "heir", heir).await?);
+        assert!(ledger.write_signals(&lag_of(3.0, Duration::ZERO), heir).await?);
+        assert!(
+            !ledger
+                .write_signals(&lag_of(4.0, Duration::ZERO), sleeper)
+                .await?,
+            "its lease is another's"
+        );
+        let seen = read().await?;
+        assert!(
+            seen.value == Some(3.0) && seen.age < Duration::from_secs(90),
+            "{seen:?}"
+        );
         Ok(())
     })
     .await

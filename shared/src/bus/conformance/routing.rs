@@ -38,10 +38,14 @@ pub(super) async fn answers(harness: Arc<dyn Harness>) {
     let mut planner = subscribe(bus, &Queue::Submit, 1).await;
     let question = next(&mut planner).await;
     let back = Queue::Reply(question.reply_to.clone().expect("reply_to"));
-    publish(bus, &back, "answer").await;
+    assert_eq!(question.correlation_id, None);
+    bus.answer(&back, &envelope("answer"), "question 1")
+        .await
+        .expect("answer");
     done(question).await;
     let answer = next(&mut waiting).await;
     assert_eq!(reason(&answer), "answer");
+    assert_eq!(answer.correlation_id.as_deref(), Some("question 1"));
     done(answer).await;
 
     drop(waiting);

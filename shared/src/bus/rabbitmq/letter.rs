@@ -43,6 +43,9 @@ pub(super) fn properties(letter: &Letter) -> BasicProperties {
     if let Some(reply_to) = short(&letter.reply_to) {
         properties = properties.with_reply_to(reply_to);
     }
+    if let Some(correlation_id) = short(&letter.correlation_id) {
+        properties = properties.with_correlation_id(correlation_id);
+    }
     properties
 }
 
@@ -74,6 +77,7 @@ pub(super) fn letter(queue: &Queue, bytes: Vec<u8>, properties: &BasicProperties
         bytes: bytes.into(),
         message_id: properties.message_id().as_ref().map(ToString::to_string),
         reply_to: properties.reply_to().as_ref().map(ToString::to_string),
+        correlation_id: properties.correlation_id().as_ref().map(ToString::to_string),
         retries,
         parked,
     }
@@ -88,6 +92,7 @@ mod tests {
         let mut sent = Letter::raw(&b"x"[..]);
         sent.message_id = Some("id".to_owned());
         sent.reply_to = Some("sluice.reply.x".to_owned());
+        sent.correlation_id = Some("request 42".to_owned());
         sent.retries = 3;
         assert_eq!(letter(&Queue::Submit, b"x".to_vec(), &properties(&sent)), sent);
         sent.parked = Some(Parked {

@@ -2,9 +2,10 @@
 //!
 //! `SLUICE_CRASH_AT=batch.before_commit:3` aborts the process when it comes to that place for the third time. Without the
 //! variable a point costs one comparison. It aborts rather than panics: no destructor runs, as with SIGKILL.
+//! `SLUICE_PANIC_AT` panics instead, as a bug would.
 //!
 //! Points: `batch.before_commit`, `batch.after_commit`, `chunk.before_event`, `chunk.before_ack`,
-//! `step.before_commit`, `step.after_commit`.
+//! `step.before_commit`, `step.after_commit`, `check.begun`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,18 +15,32 @@ struct Wanted {
     hits_left: AtomicU32,
 }
 
-static WANTED: OnceLock<Option<Wanted>> = OnceLock::new();
+impl Wanted {
+    fn is_met(&self, name: &str) -> bool {
+        self.name == name && self.hits_left.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+static CRASH: OnceLock<Option<Wanted>> = OnceLock::new();
+static PANIC: OnceLock<Option<Wanted>> = OnceLock::new();
 
 /// Dies here if the environment asks for it.
-pub(crate) fn point(name: &str) {
-    let wanted = WANTED.get_or_init(|| std::env::var("SLUICE_CRASH_AT").ok().map(|text| read(&text)));
-    if let Some(wanted) = wanted
-        && wanted.name == name
-        && wanted.hits_left.fetch_sub(1, Ordering::AcqRel) == 1
-    {
+///
+/// # Panics
+/// If the environment asks for that.
+pub fn point(name: &str) {
+    let met = |wanted: &OnceLock<Option<Wanted>>, variable: &str| {
+        let wanted = wanted.get_or_init(|| std::env::var(variable).ok().map(|text| read(&text)));
+        wanted.as_ref().is_some_and(|wanted| wanted.is_met(name))
+    };
+    if met(&CRASH, "SLUICE_CRASH_AT") {
         tracing::error!(point = name, "SLUICE_CRASH_AT: dying here as asked");
         std::process::abort();
     }
+    assert!(
+        !met(&PANIC, "SLUICE_PANIC_AT"),
+        "SLUICE_PANIC_AT: as asked, at {name}"
+    );
 }
 
 fn read(text: &str) -> Wanted {
