@@ -7,7 +7,7 @@ use testbed::traffic::Shape;
 
 use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, walk};
 use crate::stages::cutover::{start, submit};
-use crate::stages::way_back::{From, back, back_from};
+use crate::stages::way_back::{From, back, back_from, none_after_the_drop};
 
 /// The mirror goes; the new column and its values stay until somebody discards them. What `guards` are left judge what a loosened
 /// column no longer does.
@@ -117,4 +117,11 @@ async fn while_held_because_old_cannot_be_hidden() -> Outcome {
 #[tokio::test]
 async fn from_soft_dropped() -> Outcome {
     back_from(From::SoftDropped, File::new).await
+}
+
+#[tokio::test]
+async fn not_after_the_drop_and_the_approval_said_so() -> Outcome {
+    let (seconds, fax) = (File::new().await?, File::new().await?);
+    none_after_the_drop(SECONDS, (&seconds).into()).await?;
+    none_after_the_drop(FAX, (&fax).into()).await
 }

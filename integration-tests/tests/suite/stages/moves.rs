@@ -204,8 +204,9 @@ pub(crate) async fn until<T: engine::db::Column + std::fmt::Debug>(
     query: &str,
     wanted: impl Fn(&T) -> bool,
 ) -> Outcome {
+    let mut conn = place.reader().await?;
     wait::until(what, PATIENCE, async || {
-        let found: T = place.value(query).await?;
+        let found: T = engine::db::scalar(query.to_owned()).fetch_one(&mut conn).await?;
         anyhow::Ok(if wanted(&found) {
             Look::There(())
         } else {

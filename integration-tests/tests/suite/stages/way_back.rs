@@ -5,13 +5,12 @@ use anyhow::Context as _;
 use ledger::JobState;
 use ledger::commands::{Command, FlipTo};
 use proto::JobId;
-use testbed::database::Role;
 use testbed::embedded::{ALL, Embedded, Part};
 use testbed::place::Place;
 use testbed::traffic::Shape;
 
-use super::cutover::{flag_is, quick, start, submit, walk};
-use super::ground::{Outcome, applied, ask, database, refused, tracks, until};
+use super::cutover::{flag_is, start, walk};
+use super::ground::{Outcome, applied, database, refused};
 use super::moves::{self, FAX, Move, NEW, OLD, SECONDS, new_is_used, settled, some_rows_filled, submitted};
 
 /// Where a job is when somebody goes back.
@@ -149,22 +148,14 @@ async fn switch_off(place: Place<'_>, shop: Move) -> Outcome {
 }
 
 /// Waits until new is the authority and the application has written it since.
-async fn written_on_new(place: Place<'_>) -> Outcome {
+pub(crate) async fn written_on_new(place: Place<'_>) -> Outcome {
     let authority: String = place.value("SELECT authority FROM sluice.job").await?;
     anyhow::ensure!(authority == "new", "the authority is {authority}");
-    let before = place.writes_of_new().await?;
-    testbed::wait::until(
-        "the new side is written",
-        testbed::embedded::PATIENCE,
-        async || {
-            let now = place.writes_of_new().await?;
-            anyhow::Ok(if now > before {
-                testbed::wait::Look::There(())
-            } else {
-                testbed::wait::Look::NotYet(format!("{now} writes"))
-            })
-        },
-    )
+    let writes = place.writes_of_new();
+    let before: i64 = place.value(writes).await?;
+    moves::until(place, "the new side is written", writes, |now: &i64| {
+        *now > before
+    })
     .await
 }
 
@@ -298,38 +289,35 @@ async fn from_soft_dropped() -> Outcome {
     back_from(From::SoftDropped, database).await
 }
 
-#[tokio::test]
-async fn not_after_the_drop_and_the_approval_said_so() -> Outcome {
-    let database = database().await?;
-    tracks(&database, 200).await?;
-    let embedded = start(&database).await?;
-    let spec = quick().replace("watch = \"1s\"", "watch = \"1h\"");
-    let job = submit(&embedded, &database, &spec).await?;
+/// Whoever approves what cannot be undone is told so.
+pub(crate) async fn none_after_the_drop(shop: Move, place: Place<'_>) -> Outcome {
+    shop.make(place, 200).await?;
+    let embedded = start(place).await?;
+    let spec = shop.quick().replace("watch = \"1s\"", "watch = \"1h\"");
+    let job = submitted(&embedded, place, &spec).await?;
     embedded.until(job, &[JobState::ContractReady]).await?;
-    let said = "SELECT reason IS NOT NULL FROM sluice.job";
-    until(
-        &database,
-        "the gate says why",
-        said,
-        "SELECT state FROM sluice.job",
-    )
+    let why = "SELECT coalesce(reason, '') FROM sluice.job";
+    moves::until(place, "the gate says why", why, |why: &String| {
+        why.contains("no way back") && why.contains("approval without evidence")
+    })
     .await?;
-    let said: String = ask(&database, "SELECT reason FROM sluice.job").await?;
-    assert!(
-        said.contains("no way back") && said.contains("approval without evidence"),
-        "{said}"
-    );
     walk(&embedded, job, JobState::Watching).await?;
-    let back = |discard| Command::Rollback {
-        discard,
-        accept_loss: true,
-    };
     for discard in [false, true] {
-        let why = refused(&embedded, job, back(discard)).await?;
+        let back = Command::Rollback {
+            discard,
+            accept_loss: true,
+        };
+        let why = refused(&embedded, job, back).await?;
         assert!(why.contains("no way back"), "{why}");
     }
-    database
-        .execute_as(Role::App, "INSERT INTO track (id, seconds) VALUES (-1, 4)")
+    let (name, [_, new]) = (shop.name, shop.sides);
+    place
+        .apply(&format!("INSERT INTO {name} (id, {new}) VALUES (-1, '4')"))
         .await?;
     embedded.stop().await
+}
+
+#[tokio::test]
+async fn not_after_the_drop_and_the_approval_said_so() -> Outcome {
+    none_after_the_drop(SECONDS, (&database().await?).into()).await
 }
