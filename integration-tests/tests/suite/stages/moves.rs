@@ -139,7 +139,7 @@ impl Move {
                 flag: cutover::FLAG.to_owned(),
                 cache: CACHED,
             },
-            ..gentle(place)
+            ..gentle()
         };
         Ok(Traffic::start(&place.application_url(), (self.table)(), load).await?)
     }
@@ -152,7 +152,7 @@ impl Move {
     ) -> anyhow::Result<Traffic> {
         let place = place.into();
         let table = (self.table)().from_key(first_key);
-        Ok(Traffic::start(&place.application_url(), table, gentle(place)).await?)
+        Ok(Traffic::start(&place.application_url(), table, gentle()).await?)
     }
 
     /// Waits until a release has made so many more rows of its own, from now on: about three statements make one.
@@ -171,14 +171,11 @@ impl Move {
 /// For how long the new release goes on with an answer of its flags.
 const CACHED: Duration = Duration::from_millis(400);
 
-/// A file has one writer: an application that never pauses leaves nobody else much of it (see `lock`), and a test waits for minutes.
-fn gentle(place: Place<'_>) -> Load {
-    let pause = match place {
-        Place::Server(_) => 5,
-        Place::File(_) => 25,
-    };
+/// A file has one writer: an application that never pauses leaves nobody else much of it (see `lock`). On either engine several of
+/// these tests share a machine.
+fn gentle() -> Load {
     Load {
-        pause: Duration::from_millis(pause),
+        pause: Duration::from_millis(25),
         ..Load::default()
     }
 }
