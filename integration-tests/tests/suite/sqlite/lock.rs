@@ -100,9 +100,3 @@ async fn while_a_column_is_replaced_in_a_large_file_with_a_rollback_journal_nobo
 -> Outcome {
     never_busy(SECONDS, SqliteJournalMode::Delete).await
 }
-
-#[tokio::test]
-async fn while_a_column_is_renamed_in_a_large_file_with_a_rollback_journal_nobody_is_told_that_it_is_busy()
--> Outcome {
-    never_busy(FAX, SqliteJournalMode::Delete).await
-}
