@@ -9,7 +9,7 @@ use testbed::embedded::{Embedded, Part};
 use testbed::place::Place;
 use testbed::traffic::Shape;
 
-use super::cutover::{flag_is, start, submit, walk};
+use super::cutover::{first_write_step, flag_is, start, submit, walk};
 use super::ground::{Outcome, applied, database};
 use super::moves::{FAX, KEYS, Move, OLD, SECONDS, settled, some_rows_filled};
 use super::way_back::written_on_new;
@@ -85,8 +85,7 @@ pub(crate) async fn in_every_state(shop: Move, place: Place<'_>) -> Outcome {
     watch
         .fresh(&embedded, JobState::FlippingReads, Shape::Both)
         .await?;
-    walk(&embedded, job, JobState::FlippingWrites).await?;
-    flag_is(&embedded, job, "track.seconds.write", 10).await?;
+    first_write_step(&embedded, job).await?;
     written_on_new(place).await?;
     watch
         .fresh(&embedded, JobState::FlippingWrites, Shape::Both)

@@ -9,7 +9,7 @@ use testbed::embedded::{ALL, Embedded, Part};
 use testbed::place::Place;
 use testbed::traffic::Shape;
 
-use super::cutover::{flag_is, start, walk};
+use super::cutover::{first_write_step, flag_is, start, walk};
 use super::ground::{Outcome, applied, database, refused};
 use super::moves::{self, FAX, Move, NEW, OLD, SECONDS, new_is_used, settled, some_rows_filled, submitted};
 
@@ -46,7 +46,7 @@ impl From {
     fn spec(self, shop: Move) -> String {
         match self {
             Self::Gate => shop.gated(),
-            Self::Backfilling | Self::Paused => shop.by_hand() + "[backfill]\nmax_rows_per_second = 300\n",
+            Self::Backfilling | Self::Paused => shop.by_hand() + "[backfill]\nmax_rows_per_second = 100\n",
             Self::Expanding
             | Self::Verified
             | Self::FlippingReads
@@ -94,8 +94,8 @@ impl From {
                 new_is_used(embedded, place, job, shop).await?;
             }
             Self::FlippingWrites => {
-                walk(embedded, job, JobState::FlippingWrites).await?;
-                flag_is(embedded, job, "track.seconds.write", 10).await?;
+                walk(embedded, job, JobState::FlippingReads).await?;
+                first_write_step(embedded, job).await?;
                 written_on_new(place).await?;
             }
             // The old release is gone before anybody goes on from there.
