@@ -1,12 +1,14 @@
 //! The operator's desk: the command line in a folder of its own, with the settings of one installation.
 //!
-//! Whatever a command says is searched for the passwords that its settings hold: they must never be printed.
+//! Whatever a command says is searched for the passwords that its settings hold: they must never be printed. Nor may anything that
+//! only a terminal understands: what it says goes to a pipe.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
+use crate::keeper::built;
 use crate::process::{Settings, run_cli};
 
 /// A folder and settings to run commands with.
@@ -65,7 +67,7 @@ impl Desk {
     /// Runs `sluice ARGS...` to its end.
     ///
     /// # Errors
-    /// It does not end, or it printed a password.
+    /// It does not end, or it printed a password, or colors.
     pub async fn run(&self, args: &[&str]) -> anyhow::Result<Said> {
         let output = run_cli(args, &self.settings, self.folder.path()).await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -80,8 +82,33 @@ impl Desk {
                 !self.settings.is_betrayed_by(printed),
                 "{said:?} shows a password"
             );
+            ensure!(!printed.contains('\u{1b}'), "{said:?} paints a pipe");
         }
         Ok(said)
+    }
+
+    /// Runs `sluice ARGS...` on a pseudo-terminal that knows colors; gives what it shows. An argument may hold no quote.
+    ///
+    /// # Errors
+    /// There is no `script` of util-linux, or the command does not end with exit code 0.
+    pub async fn on_a_terminal(&self, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<String> {
+        let sluice = built("sluice")?;
+        let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
+        let mut command = tokio::process::Command::new("script");
+        command
+            .args(["--quiet", "--return", "--command"])
+            .arg(format!("'{}' {}", sluice.display(), quoted.join(" ")))
+            .arg("/dev/null")
+            .current_dir(self.folder.path())
+            .stdin(std::process::Stdio::null())
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm-256color")
+            .envs(self.settings.env.iter().map(|(name, value)| (name, value)))
+            .envs(env.iter().copied());
+        let output = command.output().await.context("cannot run script")?;
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{}: {shown}", output.status);
+        Ok(shown)
     }
 
     /// Runs `sluice ARGS...`, which must end with exit code 0; gives its standard output.

@@ -64,7 +64,7 @@ pub fn text(answer: &Answer) -> String {
     } else {
         Tone::Bad
     };
-    let verdict = painted(tone, &answer.verdict.to_string());
+    let verdict = painted(tone, answer.verdict);
     out.push_str(&format!("\nverdict: {verdict}, in {all}\n"));
     out
 }

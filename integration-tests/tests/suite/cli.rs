@@ -1,6 +1,7 @@
 //! The command line as a user sees it: the built binary, its two outputs and its exit code.
 
 mod access;
+mod colors;
 mod demo;
 mod jobs;
 mod orders;

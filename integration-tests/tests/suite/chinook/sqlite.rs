@@ -10,7 +10,7 @@ use testbed::process::Settings;
 use testbed::tracks::DUMPS;
 use testbed::traffic::{Column, Load, Release, Shape, Table, Traffic};
 
-use super::Case;
+use super::{Case, OLD_KEYS};
 
 const CASES: [Case; 3] = [
     Case {
@@ -100,17 +100,30 @@ async fn to_the_end(case: &Case, table: Table, old: &str) -> anyhow::Result<()> 
         spec(case)
     );
     let (spec, url) = (desk.write("spec.toml", &text)?, file.url());
+    let slow = Load {
+        pause: Duration::from_millis(20),
+        ..Load::default()
+    };
     let release = Load {
         release: Release::Following {
             url: url.clone(),
             flag: "shop".to_owned(),
             cache: Duration::from_millis(300),
         },
-        pause: Duration::from_millis(20),
-        ..Load::default()
+        ..slow.clone()
     };
+    let old_table = table.clone().from_key(OLD_KEYS);
+    // In this order: a release takes the rows that it finds for its own.
     let traffic = Traffic::start(&url, table, release).await?;
+    let old_release = Traffic::start(&url, old_table, slow).await?;
     let run = ["run", &spec, "--yes", "--as", "tester", "--database-url", &url];
+    desk.ok(&[&run[..], &["--until", "flipped"]].concat()).await?;
+    // Whoever goes on from here has the old release gone.
+    let old_release = old_release.stop().await?;
+    old_release.assert_no_errors()?;
+    old_release
+        .assert_all_writes_found_in(&mut file.connection().await?, Shape::Both)
+        .await?;
     desk.ok(&[&run[..], &["--report", "report.json"]].concat())
         .await?;
     let traffic = traffic.stop().await?;

@@ -1,6 +1,10 @@
 //! What an operator asks of a job and tells it: status, wait, verify, repair, abort.
 
+use serde_json::json;
 use testbed::database::Role;
+use testbed::desk::Desk;
+use testbed::file::File;
+use testbed::process::Settings;
 
 use super::{Outcome, lower_email, office, order};
 
@@ -24,6 +28,10 @@ async fn the_status_shows_a_job_to_people_and_to_programs() -> Outcome {
         .await?;
     for key in [
         "job",
+        "engine",
+        "authority",
+        "flags",
+        "way_back",
         "waits",
         "planner",
         "stages",
@@ -53,6 +61,48 @@ async fn the_status_shows_a_job_to_people_and_to_programs() -> Outcome {
         .exits(1)?
         .says(&["nobody"])?;
     Ok(())
+}
+
+/// Runs a job to where its flags are at the end, and looks at what programs are told of it.
+async fn assert_flags_are_told(desk: &Desk, place: [&str; 2], engine: &str) -> Outcome {
+    let flip = "[flip]\nflag = \"mail\"\nsteps = [30, 100]\nsoak = \"1s\"\ncache = \"1s\"\n";
+    let spec = desk.write("spec.toml", &lower_email(flip))?;
+    let status = async |until: &str| {
+        let run = ["run", &spec, "--yes", "--as", "ann", "--until", until];
+        desk.ok(&[&run[..], &place].concat()).await?;
+        desk.json(&[&["status", "lower-email", "--json"][..], &place].concat())
+            .await
+    };
+    for (state, percentage) in [("verified", 0), ("flipped", 100)] {
+        let told = status(state).await?;
+        assert_eq!(told["job"]["state"], state, "{told:#}");
+        assert_eq!(told["engine"], engine);
+        assert_eq!(told["authority"], "old");
+        assert_eq!(told["way_back"]["state"], "open", "{told:#}");
+        let flags = told["flags"].as_array().map_or(&[][..], Vec::as_slice);
+        let [read] = flags else { anyhow::bail!("{told:#}") };
+        assert_eq!(
+            (&read["name"], &read["side"], &read["percentage"]),
+            (&json!("mail.read"), &json!("read"), &json!(percentage)),
+            "a derived column moves reads only: {read:#}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_status_tells_programs_the_flags_of_a_job_on_a_server() -> Outcome {
+    let (_database, desk) = office().await?;
+    assert_flags_are_told(&desk, ["--target", "main"], "postgresql").await
+}
+
+#[tokio::test]
+async fn the_status_tells_programs_the_flags_of_a_job_on_a_file() -> Outcome {
+    let file = File::new().await?;
+    let table = "CREATE TABLE customer (id integer PRIMARY KEY, email text NOT NULL); INSERT INTO customer VALUES (1, 'A@b')";
+    file.execute(table).await?;
+    let desk = Desk::new(&Settings::default())?;
+    assert_flags_are_told(&desk, ["--database-url", &file.url()], "sqlite").await
 }
 
 #[tokio::test]

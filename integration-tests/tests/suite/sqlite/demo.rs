@@ -41,6 +41,16 @@ async fn the_demonstration_needs_no_server_keeps_its_promises_and_leaves_nothing
     assert_empty(temporary.path())
 }
 
+/// The desk looks whether a pipe gets colors.
+#[tokio::test]
+async fn the_table_of_the_demonstration_is_plain_text_on_a_pipe() -> Outcome {
+    let temporary = tempfile::tempdir()?;
+    let desk = Desk::new(&settings(temporary.path()))?;
+    let table = desk.ok(&["demo", "--rows", "1000"]).await?;
+    assert!(table.contains("verdict: every promise held"), "{table}");
+    assert_empty(temporary.path())
+}
+
 #[tokio::test]
 async fn an_interrupted_demonstration_leaves_no_file() -> Outcome {
     for (moment, signal) in [

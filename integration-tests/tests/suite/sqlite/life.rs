@@ -2,12 +2,15 @@
 
 use ledger::JobState;
 use ledger::commands::Command;
+use testbed::file::File;
 use testbed::oracle;
 use testbed::traffic::Shape;
 
-use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, submitted, until, walk};
+use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, submitted};
 use crate::stages::cutover::start;
+use crate::stages::flip::{flags_by_command, too_early};
 use crate::stages::ground::applied;
+use crate::stages::old_process::in_every_state;
 
 async fn whole_life(shop: Move) -> Outcome {
     let file = shop.file(3000).await?;
@@ -54,38 +57,22 @@ async fn a_column_is_renamed_under_two_releases_and_no_write_is_lost() -> Outcom
     whole_life(FAX).await
 }
 
-/// Whoever deploys, restarts or forgets an instance has the old release begin at any time.
-async fn fresh_old_releases(shop: Move) -> Outcome {
-    let file = shop.file(1000).await?;
-    let embedded = start(&file).await?;
-    let new = shop.new_release(&file).await?;
-    let job = submitted(&embedded, &file, &shop.by_hand()).await?;
-    let states = [
-        JobState::Verified,
-        JobState::FlippingReads,
-        JobState::FlippingWrites,
-        JobState::ContractReady,
-    ];
-    for (n, state) in states.into_iter().enumerate() {
-        if state > JobState::Verified {
-            walk(&embedded, job, state).await?;
-        }
-        let first_key = 5_000_000_000 + 1_000_000 * i64::try_from(n)?;
-        let old = shop.old_release(&file, first_key).await?;
-        let rows = format!(
-            "SELECT count(*) > 5 FROM {} WHERE id BETWEEN {first_key} AND {first_key} + 999999",
-            shop.name
-        );
-        until(&file, "the old release has rows of its own", &rows, true).await?;
-        let shape = if n == 0 { Shape::Old } else { Shape::Both };
-        settled(old, &file, shape).await?;
-    }
-    settled(new, &file, Shape::Both).await?;
-    embedded.stop().await
+#[tokio::test]
+async fn a_process_that_knows_only_a_replaced_column_works_in_every_state_before_the_soft_drop() -> Outcome {
+    in_every_state(SECONDS, (&File::new().await?).into()).await
 }
 
 #[tokio::test]
-async fn a_process_that_knows_only_the_old_column_works_in_every_state_before_the_soft_drop() -> Outcome {
-    fresh_old_releases(SECONDS).await?;
-    fresh_old_releases(FAX).await
+async fn a_process_that_knows_only_a_renamed_column_works_in_every_state_before_the_soft_drop() -> Outcome {
+    in_every_state(FAX, (&File::new().await?).into()).await
+}
+
+#[tokio::test]
+async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
+    flags_by_command((&File::new().await?).into()).await
+}
+
+#[tokio::test]
+async fn the_file_itself_refuses_a_flag_that_is_too_early() -> Outcome {
+    too_early((&File::new().await?).into()).await
 }

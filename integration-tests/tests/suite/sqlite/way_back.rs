@@ -2,52 +2,12 @@
 //! write is lost.
 
 use ledger::JobState;
-use testbed::embedded::Embedded;
+use testbed::file::File;
 use testbed::traffic::Shape;
 
-use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, some_rows_filled, walk};
+use super::ground::{FAX, Move, Outcome, SECONDS, left_over, settled, walk};
 use crate::stages::cutover::{start, submit};
-
-/// Under both releases, but for the old one where it cannot work: whoever approves that old is hidden has it gone.
-async fn back_from(shop: Move, state: JobState) -> Outcome {
-    let file = shop.file(2000).await?;
-    let before = file.schema_dump().await?;
-    let embedded = if state == JobState::Verified {
-        Embedded::start(&file).await?
-    } else {
-        start(&file).await?
-    };
-    let new = shop.new_release(&file).await?;
-    let mut old = Some(shop.old_release(&file, 5_000_000_000).await?);
-    let mut spec = shop.by_hand();
-    if state == JobState::Backfilling {
-        spec.push_str("[backfill]\nmax_rows_per_second = 300\n");
-    }
-    let job = submit(&embedded, &file, &spec).await?;
-    if state == JobState::SoftDropped {
-        walk(&embedded, job, JobState::ContractReady).await?;
-        if let Some(old) = old.take() {
-            settled(old, &file, Shape::Both).await?;
-        }
-    }
-    walk(&embedded, job, state).await?;
-    if state == JobState::Backfilling {
-        some_rows_filled(&file).await?;
-    }
-    embedded.roll_back(job, true).await?;
-    if let Some(old) = old {
-        settled(old, &file, Shape::Old).await?;
-    }
-    let on_new = settled(new, &file, Shape::Old).await?;
-    assert!(
-        on_new > 0 || state < JobState::ContractReady,
-        "the new release never used the new side"
-    );
-    assert_eq!(file.schema_dump().await?, before, "the schema is not what it was");
-    let authority: String = file.value("SELECT authority FROM sluice_job").await?;
-    assert_eq!(authority, "old");
-    embedded.stop().await
-}
+use crate::stages::way_back::{From, back, back_from, none_after_the_drop};
 
 /// The mirror goes; the new column and its values stay until somebody discards them. What `guards` are left judge what a loosened
 /// column no longer does.
@@ -99,56 +59,69 @@ async fn a_rollback_that_keeps_the_column_takes_the_mirror() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_backfilling() -> Outcome {
-    back_from(SECONDS, JobState::Backfilling).await
+async fn from_a_gate() -> Outcome {
+    back_from(From::Gate, File::new).await
 }
 
 #[tokio::test]
-async fn a_renamed_column_from_backfilling() -> Outcome {
-    back_from(FAX, JobState::Backfilling).await
+async fn from_expanding() -> Outcome {
+    back_from(From::Expanding, File::new).await
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_verified() -> Outcome {
-    back_from(SECONDS, JobState::Verified).await
+async fn from_backfilling() -> Outcome {
+    back_from(From::Backfilling, File::new).await
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_flipping_reads() -> Outcome {
-    back_from(SECONDS, JobState::FlippingReads).await
+async fn while_paused() -> Outcome {
+    back_from(From::Paused, File::new).await
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_flipping_writes() -> Outcome {
-    back_from(SECONDS, JobState::FlippingWrites).await
+async fn from_verified() -> Outcome {
+    back_from(From::Verified, File::new).await
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_contract_ready() -> Outcome {
-    back_from(SECONDS, JobState::ContractReady).await
+async fn from_flipping_reads() -> Outcome {
+    back_from(From::FlippingReads, File::new).await
 }
 
 #[tokio::test]
-async fn a_replaced_column_from_soft_dropped() -> Outcome {
-    back_from(SECONDS, JobState::SoftDropped).await
+async fn from_flipping_writes() -> Outcome {
+    back_from(From::FlippingWrites, File::new).await
 }
 
 #[tokio::test]
-async fn a_renamed_column_from_flipping_reads() -> Outcome {
-    back_from(FAX, JobState::FlippingReads).await
+async fn from_contract_ready() -> Outcome {
+    back_from(From::ContractReady, File::new).await
 }
 
 #[tokio::test]
-async fn a_renamed_column_from_flipping_writes() -> Outcome {
-    back_from(FAX, JobState::FlippingWrites).await
+async fn from_aborted() -> Outcome {
+    back_from(From::Aborted, File::new).await
 }
 
 #[tokio::test]
-async fn a_renamed_column_from_contract_ready() -> Outcome {
-    back_from(FAX, JobState::ContractReady).await
+async fn while_held() -> Outcome {
+    back_from(From::Held, File::new).await
+}
+
+/// The other migration's old column is dropped where it is, so nothing has to be asked before it is hidden.
+#[tokio::test]
+async fn while_held_because_old_cannot_be_hidden() -> Outcome {
+    back(FAX, (&File::new().await?).into(), From::Refused).await
 }
 
 #[tokio::test]
-async fn a_renamed_column_from_soft_dropped() -> Outcome {
-    back_from(FAX, JobState::SoftDropped).await
+async fn from_soft_dropped() -> Outcome {
+    back_from(From::SoftDropped, File::new).await
+}
+
+#[tokio::test]
+async fn not_after_the_drop_and_the_approval_said_so() -> Outcome {
+    let (seconds, fax) = (File::new().await?, File::new().await?);
+    none_after_the_drop(SECONDS, (&seconds).into()).await?;
+    none_after_the_drop(FAX, (&fax).into()).await
 }

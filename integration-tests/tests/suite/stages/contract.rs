@@ -1,11 +1,16 @@
 //! The soft drop and the drop: what is tried first, what is carried, what a successor gets.
 
+use anyhow::Context as _;
 use ledger::JobState;
 use ledger::commands::Command;
 use testbed::database::Role;
+use testbed::desk::Desk;
+use testbed::embedded::PATIENCE;
+use testbed::process::Settings;
+use testbed::wait;
 
 use super::cutover::{by_hand, start, submit, walk, with_waits};
-use super::ground::{Outcome, applied, ask, database, tracks};
+use super::ground::{Outcome, applied, ask, database, tracks, until};
 
 #[tokio::test]
 async fn what_still_needs_the_old_column_is_found_before_anything_is_hidden() -> Outcome {
@@ -125,5 +130,74 @@ async fn raw_sql_alone_has_nothing_to_flip_and_frees_its_table() -> Outcome {
         ask::<String>(&database, stages).await?,
         "done done done done done done"
     );
+    embedded.stop().await
+}
+
+/// A long query of the application stands in the way. What waits for a lock makes every later statement on the table wait behind it,
+/// so each attempt gives way soon; an application statement gets through while the reader still reads.
+#[tokio::test]
+async fn a_long_reader_holds_up_the_soft_drop_and_the_drop_and_nobody_else() -> Outcome {
+    let database = database().await?;
+    tracks(&database, 500).await?;
+    let embedded = start(&database).await?;
+    let spec = by_hand().replace("[contract]\nsoak = \"1h\"", "[contract]\nsoak = \"5s\"");
+    let job = submit(&embedded, &database, &spec).await?;
+    walk(&embedded, job, JobState::ContractReady).await?;
+    // What is older than that is waited for, since it may follow the old flags.
+    let heard =
+        "SELECT clock_timestamp() > max(at) + interval '2 seconds' FROM sluice.event WHERE kind = 'flag.set'";
+    until(
+        &database,
+        "every instance has heard of the flags",
+        heard,
+        "SELECT clock_timestamp()::text",
+    )
+    .await?;
+    let mut app = database.connect(Role::App).await?;
+    // Whoever waited for the reader would wait for longer.
+    engine::sql::execute_script(&mut app, "SET lock_timeout = '20s'").await?;
+    let desk = Desk::new(&Settings::of(&database))?;
+    for (step, column) in [("soft drop", "milliseconds"), ("drop", "seconds")] {
+        let mut reader = database.connect(Role::App).await?;
+        let read = format!("BEGIN; SELECT max({column}) FROM track");
+        engine::sql::execute_script(&mut reader, read).await?;
+        if step == "soft drop" {
+            applied(&embedded, job, Command::Approve { gate: None }).await?;
+        }
+        // Attempts 1, 2, 4, 8 are noted.
+        let tried = format!(
+            "SELECT EXISTS (SELECT FROM sluice.event WHERE kind = 'step.retried' AND detail ->> 'title' LIKE '{step}%'
+             AND detail ->> 'attempt' = '4' AND detail ->> 'why' LIKE '%lock%')"
+        );
+        wait::until(&format!("the {step} is tried again"), PATIENCE, async || {
+            let update = "UPDATE track SET note = note || '.' WHERE id = 1";
+            let done = engine::sql::execute_script(&mut app, update).await;
+            assert!(done.is_ok(), "beside the {step}: {done:?}");
+            ask::<bool>(&database, &tried).await
+        })
+        .await?;
+        let status = desk
+            .json(&["status", "track-seconds", "--target", "main", "--json"])
+            .await?;
+        let events = status["events"].as_array().map_or(&[][..], Vec::as_slice);
+        let told = events.iter().rev().find(|event| event["kind"] == "step.retried");
+        let told = told
+            .map(|event| &event["detail"])
+            .with_context(|| format!("{status:#}"))?;
+        assert!(told["attempt"].as_u64() >= Some(4), "{told:#}");
+        assert!(
+            told["why"].as_str().is_some_and(|why| why.contains("lock")),
+            "{told:#}"
+        );
+        assert!(
+            embedded.job(job).await?.state < JobState::Contracted,
+            "it did not wait for the reader"
+        );
+        engine::sql::execute_script(&mut reader, "COMMIT").await?;
+        if step == "soft drop" {
+            walk(&embedded, job, JobState::SoftDropped).await?;
+        }
+    }
+    walk(&embedded, job, JobState::Watching).await?;
     embedded.stop().await
 }

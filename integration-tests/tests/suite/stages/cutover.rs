@@ -138,6 +138,19 @@ pub(crate) async fn walk(embedded: &Embedded, job: JobId, to: JobState) -> anyho
     .await
 }
 
+/// From the first step of the reads to the first step of the writes. Each flag is waited for before the next command: one that comes
+/// late would skip a step.
+pub(crate) async fn first_write_step(embedded: &Embedded, job: JobId) -> anyhow::Result<()> {
+    for (side, percentage) in [("read", 10), ("read", 100), ("write", 10)] {
+        if (side, percentage) != ("read", 10) {
+            let forward = Command::Flip { to: FlipTo::Forward };
+            super::ground::applied(embedded, job, forward).await?;
+        }
+        flag_is(embedded, job, &format!("{FLAG}.{side}"), percentage).await?;
+    }
+    Ok(())
+}
+
 /// Waits until a flag has a percentage.
 pub(crate) async fn flag_is(
     embedded: &Embedded,

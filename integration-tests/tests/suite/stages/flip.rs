@@ -1,15 +1,16 @@
 //! Reads, then writes, move to new under two releases of the application; then old goes.
 
-use std::time::Duration;
-
 use ledger::JobState;
 use ledger::commands::{Command, FlipTo};
 use testbed::database::Role;
+use testbed::embedded::{ALL, Embedded};
 use testbed::oracle;
+use testbed::place::Place;
 use testbed::traffic::Shape;
 
 use super::cutover::{FLAG, by_hand, flag_is, new_release, old_release, quick, start, submit, walk};
 use super::ground::{Outcome, applied, ask, database, refused, tracks, until};
+use super::moves::{self, SECONDS, submitted};
 
 const COLUMNS: &str = "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute
     WHERE attrelid = 'track'::regclass AND attnum > 0 AND NOT attisdropped";
@@ -50,57 +51,22 @@ async fn a_whole_life_under_two_releases_loses_no_write_and_ends_with_the_new_sh
     embedded.stop().await
 }
 
-#[tokio::test]
-async fn a_process_that_knows_only_the_old_shape_works_in_every_state_before_the_soft_drop() -> Outcome {
-    let database = database().await?;
-    tracks(&database, 2000).await?;
-    let embedded = start(&database).await?;
-    let new = new_release(&database).await?;
-    let job = submit(&embedded, &database, &by_hand()).await?;
-    let states = [
-        JobState::Verified,
-        JobState::FlippingReads,
-        JobState::FlippingWrites,
-        JobState::ContractReady,
-    ];
-    for (n, state) in states.into_iter().enumerate() {
-        if state > JobState::Verified {
-            walk(&embedded, job, state).await?;
-        }
-        let old = old_release(&database, 5_000_000_000 + 1_000_000 * n as i64).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let old = old.stop().await?;
-        old.assert_no_errors()?;
-        old.assert_all_writes_found_in(
-            &mut database.reader().await?,
-            if n == 0 { Shape::Old } else { Shape::Both },
-        )
-        .await?;
-    }
-    let new = new.stop().await?;
-    new.assert_no_errors()?;
-    new.assert_all_writes_found_in(&mut database.reader().await?, Shape::Both)
-        .await?;
-    embedded.stop().await
-}
-
-#[tokio::test]
-async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
-    let database = database().await?;
-    tracks(&database, 500).await?;
-    let embedded = start(&database).await?;
-    let job = submit(&embedded, &database, &by_hand()).await?;
+/// On [`SECONDS`], by command alone.
+pub(crate) async fn flags_by_command(place: Place<'_>) -> Outcome {
+    SECONDS.make(place, 500).await?;
+    let embedded = start(place).await?;
+    let job = submitted(&embedded, place, &by_hand()).await?;
     let (read, write) = (format!("{FLAG}.read"), format!("{FLAG}.write"));
     let flip = |to| Command::Flip { to };
+    let told = async |words: &str| {
+        let reason = "SELECT coalesce(reason, '') FROM sluice.job";
+        moves::until(place, &format!("{words:?} is told"), reason, |found: &String| {
+            found.contains(words)
+        })
+        .await
+    };
     flag_is(&embedded, job, &read, 10).await?;
-    let told = "SELECT reason LIKE '%10 \\%; 100 \\% follows at 2%' FROM sluice.job";
-    until(
-        &database,
-        "the next step is told",
-        told,
-        "SELECT reason FROM sluice.job",
-    )
-    .await?;
+    told("10 %; 100 % follows at 2").await?;
     applied(&embedded, job, flip(FlipTo::Forward)).await?;
     flag_is(&embedded, job, &read, 100).await?;
     applied(&embedded, job, flip(FlipTo::Back)).await?;
@@ -109,54 +75,55 @@ async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
     flag_is(&embedded, job, &read, 100).await?;
     applied(&embedded, job, flip(FlipTo::Forward)).await?;
     flag_is(&embedded, job, &write, 10).await?;
-    assert_eq!(
-        ask::<String>(&database, "SELECT authority FROM sluice.job").await?,
-        "new"
-    );
+    let authority: String = place.value("SELECT authority FROM sluice.job").await?;
+    assert_eq!(authority, "new");
     applied(&embedded, job, flip(FlipTo::Hold)).await?;
-    let told = "SELECT reason LIKE '%as test said%' FROM sluice.job";
-    until(
-        &database,
-        "the hold is told",
-        told,
-        "SELECT reason FROM sluice.job",
-    )
-    .await?;
+    told("as test said").await?;
     walk(&embedded, job, JobState::ContractReady).await?;
     applied(&embedded, job, flip(FlipTo::Back)).await?;
     flag_is(&embedded, job, &write, 10).await?;
-    let early = refused(
-        &embedded,
-        job,
-        Command::Approve {
-            gate: Some("contract".to_owned()),
-        },
-    )
-    .await?;
+    let contract = Command::Approve {
+        gate: Some("contract".to_owned()),
+    };
+    let early = refused(&embedded, job, contract).await?;
     assert!(early.contains("once it is contract-ready"), "{early}");
     embedded.stop().await
 }
 
 #[tokio::test]
-async fn the_database_itself_refuses_a_flag_that_is_too_early() -> Outcome {
-    let database = database().await?;
-    tracks(&database, 500).await?;
-    let mut embedded = testbed::embedded::Embedded::connect(&database)
-        .await?
-        .resting_at(None);
-    let job = embedded.submit(&database, &by_hand()).await?;
-    let set = |side: &str| format!("UPDATE sluice.flag SET percentage = 1 WHERE name = '{FLAG}.{side}'");
+async fn flags_go_forward_back_and_hold_by_command() -> Outcome {
+    flags_by_command((&database().await?).into()).await
+}
+
+/// Not even whoever may write the ledger turns a flag up before its job is verified, or writes before new leads.
+pub(crate) async fn too_early(place: Place<'_>) -> Outcome {
+    SECONDS.make(place, 500).await?;
+    let mut embedded = Embedded::connect(place).await?.resting_at(None);
+    let job = embedded.submit(place, &by_hand()).await?;
+    let refused = async |side: &str, why: &str| -> Outcome {
+        let mut conn = engine::db::connect_alone(&place.flags_url(), "test").await?;
+        let set = format!("UPDATE sluice.flag SET percentage = 1 WHERE name = '{FLAG}.{side}'");
+        let error = engine::db::query(set)
+            .execute(&mut conn)
+            .await
+            .expect_err(why)
+            .to_string();
+        assert!(error.contains(why), "{error}");
+        Ok(())
+    };
     for side in ["read", "write"] {
-        let error = database.execute_as(Role::Ledger, &set(side)).await;
-        let error = format!("{:#}", error.expect_err("the job is not verified"));
-        assert!(error.contains("its job is not verified"), "{error}");
+        refused(side, "its job is not verified").await?;
     }
-    embedded.start_parts(&testbed::embedded::ALL);
+    embedded.start_parts(&ALL);
+    walk(&embedded, job, JobState::FlippingReads).await?;
     flag_is(&embedded, job, &format!("{FLAG}.read"), 10).await?;
-    let error = database.execute_as(Role::Ledger, &set("write")).await;
-    let error = format!("{:#}", error.expect_err("old is the authority"));
-    assert!(error.contains("old is still the authority"), "{error}");
+    refused("write", "old is still the authority").await?;
     embedded.stop().await
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_a_flag_that_is_too_early() -> Outcome {
+    too_early((&database().await?).into()).await
 }
 
 #[tokio::test]
