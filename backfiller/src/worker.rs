@@ -127,6 +127,7 @@ async fn handle(inbound: Inbound, turns: BTreeMap<TargetName, Turns>, busy: Busy
         Ok(
             other @ (Message::JobSubmit(_)
             | Message::JobReply(_)
+            | Message::JobEvent(_)
             | Message::CheckTask(_)
             | Message::TaskEvent(_)
             | Message::Wake(_)),

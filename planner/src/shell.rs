@@ -23,7 +23,8 @@ use std::time::Duration;
 use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
 use ledger::{JobState, Plan, Target};
-use proto::{JobId, LeaseId, PlanHash};
+use proto::message::JobEvent;
+use proto::{Envelope, JobId, LeaseId, Message, MessageId, PlanHash, VERSION};
 use shared::bus::{self, Bus, Delivery, Queue, Settlement, Subscription};
 use shared::clock::{Clock, within};
 use shared::service::{Shutdown, chain};
@@ -340,6 +341,7 @@ impl TargetPlanner {
                     tracing::info!(job = %job.id, from = %job.state, to = %decision.machine.state,
                         reason = decision.machine.reason().unwrap_or_default(), "job moved");
                 }
+                self.tell(job, decision);
                 Ok(true)
             }
             Err(Error::Ledger {
@@ -355,6 +357,37 @@ impl TargetPlanner {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells whoever follows the job. A hint, as every message: nobody waits for it here, and one that gets lost is lost.
+    fn tell(&self, job: &Job, decision: &Decision) {
+        let reason = decision.machine.reason();
+        if decision.machine.state == job.state && reason == job.reason {
+            return;
+        }
+        let event = JobEvent {
+            name: job.name.clone(),
+            state: decision.machine.state.to_string(),
+            reason,
+        };
+        let envelope = Envelope {
+            id: MessageId::new(),
+            version: VERSION,
+            target: self.target.name.clone(),
+            ledger: Some(self.target.ledger.id()),
+            job: Some(job.id),
+            sent_at: self.clock.now(),
+            attempt: 1,
+            trace: None,
+            message: Message::JobEvent(event),
+        };
+        let bus = self.bus.clone();
+        tokio::spawn(async move {
+            let queue = Queue::Jobs(envelope.target.clone());
+            if let Err(error) = bus.publish(&queue, &envelope).await {
+                tracing::debug!(%error, "nobody was told that a job has moved");
+            }
+        });
     }
 
     /// A command that the ledger itself refuses is answered all the same.

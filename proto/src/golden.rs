@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::ids::{ChunkId, JobId, LedgerId, MessageId, TargetName, TaskId};
-use crate::message::{ChunkTask, JobReply, JobSubmit, Message, StageTask, TaskEvent, TaskOutcome, Wake};
+use crate::message::{
+    ChunkTask, JobEvent, JobReply, JobSubmit, Message, StageTask, TaskEvent, TaskOutcome, Wake,
+};
 use crate::{Envelope, Unreadable, VERSION};
 
 fn golden_files() -> Vec<(String, String)> {
@@ -49,6 +51,7 @@ fn every_message_kind_has_a_golden_file() {
     let expected = BTreeSet::from([
         "job.submit",
         "job.reply",
+        "job.event",
         "stage.task",
         "chunk.task",
         "check.task",
@@ -185,6 +188,8 @@ fn any_message() -> impl Strategy<Value = Message> {
                 submission: asked.map(MessageId),
             })
         }),
+        (any::<String>(), any::<String>(), any::<Option<String>>())
+            .prop_map(|(name, state, reason)| Message::JobEvent(JobEvent { name, state, reason })),
         task().prop_map(|task| Message::StageTask(StageTask { task })),
         task().prop_map(|task| Message::CheckTask(StageTask { task })),
         (task(), chunk()).prop_map(|(task, chunk)| Message::ChunkTask(ChunkTask { task, chunk })),

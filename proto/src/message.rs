@@ -15,6 +15,9 @@ pub enum Message {
     /// The planner's answer to [`Message::JobSubmit`], sent to the submitter's reply queue.
     #[serde(rename = "job.reply")]
     JobReply(JobReply),
+    /// A job has moved, or waits for something else now; for whoever follows it from outside.
+    #[serde(rename = "job.event")]
+    JobEvent(JobEvent),
     /// Asks a backfiller to run one step of a stage (DDL, triggers).
     #[serde(rename = "stage.task")]
     StageTask(StageTask),
@@ -66,6 +69,19 @@ pub enum JobReply {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         submission: Option<MessageId>,
     },
+}
+
+/// Body of `job.event`. The envelope says which job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct JobEvent {
+    /// The spec's name.
+    pub name: String,
+    /// The state it is in now, as `sluice status` spells it. A newer version may know more of them.
+    pub state: String,
+    /// What it waits for, or why it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Body of `stage.task` and `check.task`.
@@ -127,6 +143,7 @@ impl Message {
         match self {
             Self::JobSubmit(_) => "job.submit",
             Self::JobReply(_) => "job.reply",
+            Self::JobEvent(_) => "job.event",
             Self::StageTask(_) => "stage.task",
             Self::ChunkTask(_) => "chunk.task",
             Self::CheckTask(_) => "check.task",

@@ -9,7 +9,7 @@ use std::path::Path;
 use schemars::{Schema, schema_for};
 
 use crate::Envelope;
-use crate::message::{ChunkTask, JobReply, JobSubmit, StageTask, TaskEvent, Wake};
+use crate::message::{ChunkTask, JobEvent, JobReply, JobSubmit, StageTask, TaskEvent, Wake};
 
 /// The whole envelope, then the body of each kind by itself.
 fn schemas() -> BTreeMap<&'static str, Schema> {
@@ -17,6 +17,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("envelope", schema_for!(Envelope)),
         ("job.submit", schema_for!(JobSubmit)),
         ("job.reply", schema_for!(JobReply)),
+        ("job.event", schema_for!(JobEvent)),
         ("stage.task", schema_for!(StageTask)),
         ("chunk.task", schema_for!(ChunkTask)),
         ("check.task", schema_for!(StageTask)),

@@ -162,6 +162,7 @@ async fn handle(inbound: Inbound, lane: Lane) {
         Ok(
             other @ (Message::JobSubmit(_)
             | Message::JobReply(_)
+            | Message::JobEvent(_)
             | Message::StageTask(_)
             | Message::ChunkTask(_)
             | Message::Wake(_)),

@@ -17,6 +17,8 @@ pub enum Queue {
     Check(TargetName),
     /// Publish only: events of a target, a copy to [`Queue::EventsPlanner`] and one to [`Queue::EventsVerifier`].
     Events(TargetName),
+    /// Publish only: what becomes of a target's jobs, for programs that follow them. Nobody of ours listens.
+    Jobs(TargetName),
     /// The planner's copy of a target's events.
     EventsPlanner(TargetName),
     /// The verifier's copy of a target's events.
@@ -65,7 +67,7 @@ impl Queue {
         ]
     }
 
-    /// Its name in the broker; of [`Queue::Events`] and [`Queue::Control`], that of the exchange.
+    /// Its name in the broker; of [`Queue::Events`], [`Queue::Jobs`] and [`Queue::Control`], that of the exchange.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -74,6 +76,7 @@ impl Queue {
             Self::Chunk(target) => format!("sluice.{target}.chunk"),
             Self::Check(target) => format!("sluice.{target}.check"),
             Self::Events(_) => "sluice.events".to_owned(),
+            Self::Jobs(_) => "sluice.jobs".to_owned(),
             Self::EventsPlanner(target) => format!("sluice.{target}.events.planner"),
             Self::EventsVerifier(target) => format!("sluice.{target}.events.verifier"),
             Self::Control => "sluice.control".to_owned(),
@@ -102,7 +105,7 @@ impl Queue {
             | Self::Check(_)
             | Self::EventsPlanner(_)
             | Self::EventsVerifier(_) => Nature::Work,
-            Self::Events(_) => Nature::Fanout,
+            Self::Events(_) | Self::Jobs(_) => Nature::Fanout,
             Self::Control | Self::Reply(_) => Nature::Exclusive,
             Self::Parking => Nature::Parking,
         }
@@ -115,6 +118,7 @@ impl Queue {
                 Self::EventsPlanner(target.clone()),
                 Self::EventsVerifier(target.clone()),
             ],
+            Self::Jobs(_) => Vec::new(),
             Self::Submit
             | Self::Stage(_)
             | Self::Chunk(_)
@@ -139,6 +143,7 @@ impl Queue {
             | Self::Chunk(_)
             | Self::Check(_)
             | Self::Events(_)
+            | Self::Jobs(_)
             | Self::EventsPlanner(_)
             | Self::EventsVerifier(_)
             | Self::Control
@@ -149,6 +154,7 @@ impl Queue {
     pub(super) fn misuse_by_subscribing(&self) -> Option<&'static str> {
         match self {
             Self::Events(_) => Some("subscribe to the planner's or the verifier's copy of the events"),
+            Self::Jobs(_) => Some("whoever follows jobs binds a queue of his own to the exchange"),
             Self::Reply(name) if !name.starts_with(REPLY) => {
                 Some("a reply queue is made by Queue::new_reply")
             }
@@ -166,7 +172,7 @@ impl Queue {
 
     pub(super) fn misuse_by_asking_depth(&self) -> Option<&'static str> {
         match self.nature() {
-            Nature::Fanout => Some("ask for the planner's or the verifier's copy of the events"),
+            Nature::Fanout => Some("it is an exchange: ask for the queues that get its copies"),
             Nature::Exclusive => Some("it belongs to its one listener"),
             Nature::Work | Nature::Parking => None,
         }

@@ -4,6 +4,7 @@
 //! ```text
 //!  publish ─> sluice.work (direct, key = queue) ──────────> work queue <──┐ key = queue
 //!  publish ─> sluice.events (direct, key = target) ─> .events.planner, .events.verifier
+//!  publish ─> sluice.jobs (topic, key = target) ─> a queue of whoever follows jobs
 //!  retry ───> sluice.retry.30s (fanout) ─> sluice.retry.30s ─ttl─> sluice.return (direct)
 //!  park ────> sluice.dead (fanout) ─> sluice.dead.parking       (also where the broker dead-letters)
 //!  wake ────> sluice.control (fanout) ─> one exclusive queue a subscriber
@@ -33,6 +34,7 @@ const EVENTS: &str = "sluice.events";
 const RETURN: &str = "sluice.return";
 const DEAD: &str = "sluice.dead";
 const CONTROL: &str = "sluice.control";
+const JOBS: &str = "sluice.jobs";
 
 /// The waiting queues, shortest first.
 const RETRIES: [(&str, Duration); 4] = [
@@ -62,6 +64,8 @@ enum Kind {
     Direct,
     /// To every queue that is bound.
     Fanout,
+    /// To the queues that are bound by a pattern of the message's key.
+    Topic,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +115,8 @@ impl Topology {
         let direct = [WORK, EVENTS, RETURN].map(|name| (name, Kind::Direct));
         let fanout = [DEAD, CONTROL].map(|name| (name, Kind::Fanout));
         let waiting = RETRIES.map(|(name, _)| (name, Kind::Fanout));
-        let exchanges = direct.into_iter().chain(fanout).chain(waiting);
+        let topic = [(JOBS, Kind::Topic)];
+        let exchanges = direct.into_iter().chain(fanout).chain(topic).chain(waiting);
         let parking = Queue::Parking.name();
         let mut base = Self {
             exchanges: exchanges.map(|(name, kind)| Exchange { name, kind }).collect(),

@@ -3,6 +3,7 @@
 use classifier::{Generated, Sqlite};
 use engine::mirror::{Authority, MirrorSql};
 use engine::postgres::ident::{IdentError, quote};
+use engine::sqlite::ident::literal;
 use ledger::plan::{OnlyIf, Phase, RefuseIf};
 
 use super::forward::{added_to, names};
@@ -69,6 +70,12 @@ fn hide(draft: &Draft<'_>, table: &TableDraft<'_>, mirror: &MirrorSql, steps: &m
         done: Some(swap.done.clone()),
     });
     step.refuse_if = unknown(draft, table);
+    step.refuse_if.extend(
+        table
+            .replaced
+            .iter()
+            .map(|replaced| newcomers(table, &replaced.column)),
+    );
     let shown = |replaced: &Replaced| replaced.column.clone();
     step.only_if = renames(table, &swap.statements, shown);
     steps.makes(Made::Hidden(table.function.clone()));
@@ -107,6 +114,54 @@ fn renames(
             ),
         })
         .collect()
+}
+
+/// A view or a trigger that came after the plan was made and names the column: the rename would carry the hidden name into its text,
+/// and after the drop SQLite would read that as a string.
+fn newcomers(table: &TableDraft<'_>, column: &str) -> RefuseIf {
+    let name = &table.table.name.name;
+    let triggers = table.table.triggers.iter().map(|t| t.name.as_str());
+    // As the catalog words them: "view NAME", "trigger NAME on TABLE".
+    let dependents = table.table.dependents.iter().filter_map(|dependent| {
+        let (kind, rest) = dependent.name.split_once(' ')?;
+        Some(if kind == "trigger" {
+            rest.rsplit_once(" on ").map_or(rest, |(name, _)| name)
+        } else {
+            rest
+        })
+    });
+    let mut known: Vec<String> = triggers
+        .chain(dependents)
+        .map(|name| literal(&name.to_ascii_lowercase()))
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    known.insert(0, "''".to_owned());
+    RefuseIf {
+        query: format!(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type IN ('view', 'trigger') AND lower(substr(name, 1, 7)) <> 'sluice_' \
+             AND {} AND {} AND lower(name) NOT IN ({}))",
+            says(name),
+            says(column),
+            known.join(", ")
+        ),
+        message: format!(
+            "nothing was hidden: a view or a trigger that was not there when the plan was made names `{column}` of {}, and would name \
+             something else once it is gone; drop it, or write it without that column, then resume",
+            table.shown
+        ),
+    }
+}
+
+/// The text of an object has the name as a word; one with odd characters counts wherever it stands.
+fn says(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let word = literal(&format!("*[^a-z0-9_]{name}[^a-z0-9_]*"));
+        format!("lower(sql) || ' ' GLOB {word}")
+    } else {
+        format!("instr(lower(sql), {}) > 0", literal(&name))
+    }
 }
 
 /// What a copy at the drop would lose; nothing where DROP COLUMN does.

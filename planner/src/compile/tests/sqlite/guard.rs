@@ -36,6 +36,45 @@ async fn what_somebody_adds_meanwhile_is_not_lost_in_a_copy() {
     file.phase(&plan, Phase::Hide).await;
 }
 
+/// The rename would put the hidden name into its text, and the drop would leave it there as a string.
+#[tokio::test]
+async fn a_view_or_a_trigger_that_came_meanwhile_and_names_the_old_column_is_found_before_it_is_hidden() {
+    for (changes, column) in [
+        (rename_of("Customer", "Fax", "FaxNumber"), "Customer.Fax"),
+        (add(BOTH_WAYS), "Track.Milliseconds"),
+    ] {
+        let (mut file, plan) = planned(&changes).await;
+        for phase in [Phase::Expand, Phase::Lead] {
+            file.phase(&plan, phase).await;
+        }
+        let hide = plan.steps_of(Phase::Hide).next().unwrap();
+        let (table, name) = column.split_once('.').unwrap();
+        for (there, gone) in [
+            (
+                format!("CREATE VIEW seen AS SELECT \"{name}\" FROM {table}"),
+                "DROP VIEW seen",
+            ),
+            (
+                format!(
+                    "CREATE TRIGGER seen AFTER DELETE ON Artist BEGIN UPDATE {table} SET {name} = {name}; END"
+                ),
+                "DROP TRIGGER seen",
+            ),
+        ] {
+            file.run(&there).await;
+            let refused = file.step(hide).await.unwrap_err();
+            assert!(
+                refused.contains("was not there when the plan was made"),
+                "{there}: {refused}"
+            );
+            file.run(gone).await;
+        }
+        // One that names neither is nobody's business.
+        file.run("CREATE VIEW seen AS SELECT Title FROM Album").await;
+        file.phase(&plan, Phase::Hide).await;
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_changed_since_the_plan_is_not_copied() {
     let (mut file, plan) = planned(&add(BOTH_WAYS)).await;

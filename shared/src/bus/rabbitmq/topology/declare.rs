@@ -126,6 +126,7 @@ async fn declare_exchange(clock: &dyn Clock, channel: &Channel, exchange: &Excha
     let kind = match exchange.kind {
         Kind::Direct => ExchangeKind::Direct,
         Kind::Fanout => ExchangeKind::Fanout,
+        Kind::Topic => ExchangeKind::Topic,
     };
     call(
         clock,

@@ -30,6 +30,7 @@ pub fn definitions(vhost: &str, targets: &[TargetName]) -> Value {
             let kind = match exchange.kind {
                 Kind::Direct => "direct",
                 Kind::Fanout => "fanout",
+                Kind::Topic => "topic",
             };
             json!({
                 "name": exchange.name, "vhost": vhost, "type": kind,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CONTROL, DEAD, EVENTS, RETRIES, WORK};
+use super::{CONTROL, DEAD, EVENTS, JOBS, RETRIES, WORK};
 use crate::bus::queue::{Nature, Queue};
 
 /// How a message is addressed.
@@ -32,6 +32,7 @@ impl Route {
     pub(in crate::bus::rabbitmq) fn to(queue: &Queue) -> Self {
         let (exchange, key, unrouted) = match queue {
             Queue::Events(target) => (EVENTS, target.to_string(), Unrouted::Error),
+            Queue::Jobs(target) => (JOBS, target.to_string(), Unrouted::Fine),
             Queue::Control => (CONTROL, String::new(), Unrouted::Fine),
             Queue::Reply(name) => ("", name.clone(), Unrouted::Error),
             Queue::Parking => (DEAD, String::new(), Unrouted::Error),
