@@ -4,39 +4,45 @@
 //! transaction under the job's version, sets the pace, and publishes what is not published. Messages
 //! only make a round come sooner than the tick; losing every one of them delays work by a tick.
 //!
-//! Only the holder of the lease `planner` makes rounds; another planner of the same target waits for the lease to lapse.
+//! Only the holder of the lease `planner` makes rounds; another planner of the same target waits for the lease to lapse. The lease is
+//! renewed (`tenure`) and the paces are kept fresh (`pacer`) beside the rounds, so that a long round costs neither.
 //! A round that loses a race (its version is stale) is thrown away whole and made again.
 
 mod apply;
 mod assumptions;
 mod facts;
 mod leaves;
+mod pacer;
 mod publish;
+mod tenure;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::catalog::EngineKind;
 use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
-use ledger::pace::{Pace, StopKind};
 use ledger::{JobState, Plan, Target};
 use proto::{JobId, LeaseId, PlanHash};
 use shared::bus::{self, Bus, Delivery, Queue, Settlement, Subscription};
-use shared::clock::Clock;
+use shared::clock::{Clock, within};
 use shared::service::{Shutdown, chain};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
+use tokio_util::task::AbortOnDropHandle;
 
+use self::pacer::Pacer;
+use self::tenure::Tenure;
 use crate::decide::{Decision, Effect, Input, Machine, decide};
 
 /// A job may take this many steps of its life in one round before the others get their turn.
 const STEPS_A_ROUND: usize = 64;
 /// After a failed round (database away, say) the next one waits this long.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// How long giving up the lease may take at the end.
+const LEAVING: Duration = Duration::from_secs(2);
 
-/// A pace that does not change is written this often: workers take a planner for dead after five times that.
-const BEAT: Duration = Duration::from_secs(1);
+/// One job may take this long. A new partition is read whole, so it is long; it ends what waits on a socket whose other end is gone.
+const DRIVE_LIMIT: Duration = Duration::from_secs(600);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -88,17 +94,9 @@ pub struct TargetPlanner {
     lease: LeaseId,
     active: Activity,
     plans: HashMap<PlanHash, Arc<Plan>>,
-    paces: HashMap<JobId, Written>,
+    pacer: Arc<Mutex<Pacer>>,
     looked: HashMap<JobId, assumptions::Looked>,
     published: Arc<Notify>,
-}
-
-/// The pace of a job as it was written last.
-#[derive(Debug)]
-struct Written {
-    pace: Pace,
-    stop: StopKind,
-    at: Duration,
 }
 
 /// Whether this planner is the active one of its target.
@@ -126,17 +124,18 @@ impl TargetPlanner {
         tick: Duration,
         name: String,
     ) -> Self {
+        let lease = LeaseId::random();
         Self {
+            pacer: Arc::new(Mutex::new(Pacer::new(&target, &clock, lease))),
             target,
             bus,
             clock,
             tick,
             until: None,
             name,
-            lease: LeaseId::random(),
+            lease,
             active: Activity::Waiting,
             plans: HashMap::new(),
-            paces: HashMap::new(),
             looked: HashMap::new(),
             published: Arc::new(Notify::new()),
         }
@@ -161,7 +160,14 @@ impl TargetPlanner {
         let mut pause = Duration::ZERO;
         // Publishing waits for the broker; rounds must not, because the pace they set is the workers' heartbeat.
         let publisher = publish::Publisher::new(&self.target, &self.bus, &self.clock, self.lease);
-        let publisher = tokio::spawn(publisher.run(self.published.clone(), shutdown.clone()));
+        let _publisher = AbortOnDropHandle::new(tokio::spawn(
+            publisher.run(self.published.clone(), shutdown.clone()),
+        ));
+        // Lease and heartbeat must not wait for a round either.
+        let mut tenure = Tenure::begin(&self.target, &self.name, self.lease, &self.clock);
+        let beats = pacer::beat(self.pacer.clone(), tenure.clone(), self.clock.clone());
+        let _beats = AbortOnDropHandle::new(tokio::spawn(beats));
+        shutdown.stopping.run_until_cancelled(tenure.answered()).await;
         loop {
             match self.next(&mut events, &mut control, &shutdown, pause).await {
                 Event::Stop | Event::Message(None) | Event::Wake(None) => break,
@@ -173,21 +179,42 @@ impl TargetPlanner {
                     drain(&mut control).await;
                 }
             }
-            pause = match self.round().await {
-                Ok(()) => self.tick,
-                Err(error) => {
-                    tracing::warn!(target = %self.target.name, error = %chain(&error), "round failed; trying again");
-                    AFTER_ERROR
-                }
-            };
+            pause = self.turn(&tenure).await;
         }
-        publisher.abort();
+        drop((tenure, _beats));
+        let dropping = self.target.ledger.drop_lease("planner", self.lease);
         if self.active == Activity::Active
-            && let Err(error) = self.target.ledger.drop_lease("planner", self.lease).await
+            && let Some(Err(error)) = within(&*self.clock, LEAVING, dropping).await
         {
             tracing::debug!(%error, "the lease was not given up; it lapses");
         }
         Ok(())
+    }
+
+    /// A round, if this planner is the active one. The time until the next one.
+    async fn turn(&mut self, tenure: &Tenure) -> Duration {
+        if !tenure.is_held() {
+            self.active = Activity::Waiting;
+            return self.tick;
+        }
+        // Dropped in the middle, what it had begun is rolled back.
+        let done = tokio::select! {
+            biased;
+            done = self.round() => Some(done),
+            () = tenure.lost() => None,
+        };
+        match done {
+            Some(Ok(())) => self.tick,
+            Some(Err(error)) => {
+                tracing::warn!(target = %self.target.name, error = %chain(&error), "round failed; trying again");
+                AFTER_ERROR
+            }
+            None => {
+                tracing::warn!(target = %self.target.name, "the planner's lease is lost; the round is thrown away");
+                self.active = Activity::Waiting;
+                self.tick
+            }
+        }
     }
 
     async fn next(
@@ -210,37 +237,37 @@ impl TargetPlanner {
     ///
     /// # Errors
     /// What the ledger or the catalog says; everything half done was rolled back.
-    pub async fn round(&mut self) -> Result<(), Error> {
-        if !self.hold_lease().await? {
-            return Ok(());
-        }
+    async fn round(&mut self) -> Result<(), Error> {
+        self.begin_tenure().await?;
         let jobs = self
             .target
             .ledger
             .unfinished_jobs()
             .await
             .map_err(self.ledger_error())?;
+        self.pacer.lock().await.keep(&jobs);
         self.forget_ended(&jobs);
         for job in jobs {
             let id = job.id;
-            if let Err(error) = self.drive(job).await {
-                // One job must not stop the others.
-                tracing::warn!(job = %id, error = %chain(&error), "job could not be driven; trying again");
+            let clock = self.clock.clone();
+            // One job must not stop the others.
+            match within(&*clock, DRIVE_LIMIT, self.drive(job)).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(job = %id, error = %chain(&error), "job could not be driven; trying again");
+                }
+                None => {
+                    tracing::warn!(job = %id, "the database does not answer about this job; trying again");
+                }
             }
         }
         self.published.notify_one();
         Ok(())
     }
 
-    async fn hold_lease(&mut self) -> Result<bool, Error> {
-        let held = self
-            .target
-            .ledger
-            .hold_lease("planner", &self.name, self.lease)
-            .await
-            .map_err(self.ledger_error())?;
-        if held && self.active == Activity::Waiting {
-            // The broker may be a new one, and messages of the planner before us may be lost.
+    /// The broker may be a new one, and messages of the planner before us may be lost.
+    async fn begin_tenure(&mut self) -> Result<(), Error> {
+        if self.active == Activity::Waiting {
             let again = self
                 .target
                 .ledger
@@ -248,9 +275,9 @@ impl TargetPlanner {
                 .await
                 .map_err(self.ledger_error())?;
             tracing::info!(target = %self.target.name, reissued = again, "this planner is active");
+            self.active = Activity::Active;
         }
-        self.active = if held { Activity::Active } else { Activity::Waiting };
-        Ok(held)
+        Ok(())
     }
 
     async fn drive(&mut self, mut job: Job) -> Result<(), Error> {
@@ -272,7 +299,7 @@ impl TargetPlanner {
             };
             let decision = decide(&plan, &machine, input);
             if decision.machine == machine && decision.effects.is_empty() {
-                return self.set_pace(&job, &machine).await;
+                return self.pacer.lock().await.set(&job, &machine).await;
             }
             if !self.carry_out(&job, &plan, &decision, &facts).await? {
                 tracing::debug!(job = %job.id, "the job was changed by somebody else; reading it again");
@@ -285,7 +312,7 @@ impl TargetPlanner {
                 .map_err(self.ledger_error())?;
             if job.state == JobState::RolledBack || job.state == JobState::Done {
                 let machine = decision.machine;
-                return self.set_pace(&job, &machine).await;
+                return self.pacer.lock().await.set(&job, &machine).await;
             }
         }
         Ok(())
@@ -358,50 +385,6 @@ impl TargetPlanner {
             .map_err(error())
     }
 
-    async fn set_pace(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
-        let signals = match self.target.data.engine() {
-            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
-            EngineKind::Sqlite => None,
-        };
-        let leased = self
-            .target
-            .ledger
-            .leased_tasks(job.id)
-            .await
-            .map_err(self.ledger_error())?;
-        let before = self.paces.get(&job.id);
-        let (pace, stop) = crate::pace::pace(machine, signals.as_deref(), leased, before.map(|b| &b.pace));
-        let now = self.clock.monotonic();
-        if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
-            return Ok(());
-        }
-        let mut conn = self
-            .target
-            .ledger
-            .pool()
-            .acquire()
-            .await
-            .map_err(ledger::Error::of("planner.pace"))
-            .map_err(self.ledger_error())?;
-        ledger::pace::set(&mut conn, job.id, &pace, stop, self.lease)
-            .await
-            .map_err(self.ledger_error())?;
-        self.log_pace(job.id, &pace, stop);
-        metrics::gauge!("sluice_job_go", "job" => job.name.clone()).set(f64::from(u8::from(pace.go)));
-        self.paces.insert(job.id, Written { pace, stop, at: now });
-        Ok(())
-    }
-
-    fn log_pace(&self, job: JobId, pace: &Pace, stop: StopKind) {
-        let before = self.paces.get(&job);
-        if stop == StopKind::Signal && before.is_none_or(|b| b.pace.go != pace.go) {
-            match &pace.reason {
-                Some(reason) => tracing::warn!(%job, %reason, "throttled"),
-                None => tracing::info!(%job, "not throttled"),
-            }
-        }
-    }
-
     async fn plan(&mut self, hash: &PlanHash) -> Result<Arc<Plan>, Error> {
         if let Some(plan) = self.plans.get(hash) {
             return Ok(plan.clone());
@@ -412,7 +395,6 @@ impl TargetPlanner {
     }
 
     fn forget_ended(&mut self, jobs: &[Job]) {
-        self.paces.retain(|id, _| jobs.iter().any(|j| j.id == *id));
         self.looked.retain(|id, _| jobs.iter().any(|j| j.id == *id));
         self.plans
             .retain(|hash, _| jobs.iter().any(|j| j.plan_hash == *hash));

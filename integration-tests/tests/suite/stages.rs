@@ -6,6 +6,7 @@ mod contract;
 pub(crate) mod cutover;
 mod flip;
 pub(crate) mod ground;
+mod long_rounds;
 mod publishing;
 mod rename_column;
 mod replicas;

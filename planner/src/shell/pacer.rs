@@ -1,0 +1,153 @@
+//! The pace of every job, kept fresh beside the rounds: its age is the planner's heartbeat for workers, and a round over many jobs
+//! may take longer than a worker waits for one.
+//!
+//! It is worked out anew each time, from the signals as they are now: a beat that only repeated the last word would keep a `go` alive
+//! that the signals no longer allow (invariant 7).
+//!
+//! Rounds and beats share it under one lock, and a beat reads the jobs while it holds it. So a beat that read a job before a decision
+//! about it was committed has written before the round sets the pace of that decision, never after.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::catalog::EngineKind;
+use ledger::Target;
+use ledger::jobs::Job;
+use ledger::pace::{Pace, Signal, StopKind};
+use proto::{JobId, LeaseId};
+use shared::clock::{Clock, within};
+use shared::service::chain;
+use tokio::sync::Mutex;
+
+use super::Error;
+use super::tenure::Tenure;
+use crate::decide::Machine;
+
+/// A pace that does not change is written this often: workers take a planner for dead after five times that.
+const BEAT: Duration = Duration::from_secs(1);
+/// A beat that takes longer waits on a socket whose other end is gone.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Sets paces.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    target: Target,
+    clock: Arc<dyn Clock>,
+    lease: LeaseId,
+    paces: HashMap<JobId, Written>,
+}
+
+/// The pace of a job as it was written last.
+#[derive(Debug)]
+struct Written {
+    pace: Pace,
+    stop: StopKind,
+    at: Duration,
+}
+
+/// Beats for as long as it is polled, while the lease is held.
+pub(super) async fn beat(pacer: Arc<Mutex<Pacer>>, tenure: Tenure, clock: Arc<dyn Clock>) {
+    loop {
+        if tenure.is_held() {
+            let beating = async { pacer.lock().await.beat().await };
+            match within(&*clock, LIMIT, beating).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::warn!(error = %chain(&error), "paces could not be kept fresh"),
+                None => tracing::warn!("the ledger does not answer; paces are not kept fresh"),
+            }
+        }
+        clock.sleep(BEAT).await;
+    }
+}
+
+impl Pacer {
+    pub(super) fn new(target: &Target, clock: &Arc<dyn Clock>, lease: LeaseId) -> Self {
+        Self {
+            target: target.clone(),
+            clock: clock.clone(),
+            lease,
+            paces: HashMap::new(),
+        }
+    }
+
+    /// Sets the pace of a job whose machine has just been looked at.
+    pub(super) async fn set(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
+        let signals = self.signals().await?;
+        self.write(job, machine, signals.as_deref()).await
+    }
+
+    /// Forgets all but these.
+    pub(super) fn keep(&mut self, jobs: &[Job]) {
+        self.paces.retain(|id, _| jobs.iter().any(|j| j.id == *id));
+    }
+
+    async fn beat(&mut self) -> Result<(), Error> {
+        let jobs = self
+            .target
+            .ledger
+            .unfinished_jobs()
+            .await
+            .map_err(self.ledger_error())?;
+        let signals = self.signals().await?;
+        for job in &jobs {
+            // One that cannot be read is told in the round.
+            if let Ok(machine) = serde_json::from_value(job.machine.clone()) {
+                self.write(job, &machine, signals.as_deref()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn signals(&self) -> Result<Option<Vec<Signal>>, Error> {
+        Ok(match self.target.data.engine() {
+            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
+            EngineKind::Sqlite => None,
+        })
+    }
+
+    async fn write(&mut self, job: &Job, machine: &Machine, signals: Option<&[Signal]>) -> Result<(), Error> {
+        let leased = self
+            .target
+            .ledger
+            .leased_tasks(job.id)
+            .await
+            .map_err(self.ledger_error())?;
+        let before = self.paces.get(&job.id);
+        let (pace, stop) = crate::pace::pace(machine, signals, leased, before.map(|b| &b.pace));
+        let now = self.clock.monotonic();
+        if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
+            return Ok(());
+        }
+        let mut conn = self
+            .target
+            .ledger
+            .pool()
+            .acquire()
+            .await
+            .map_err(ledger::Error::of("planner.pace"))
+            .map_err(self.ledger_error())?;
+        ledger::pace::set(&mut conn, job.id, &pace, stop, self.lease)
+            .await
+            .map_err(self.ledger_error())?;
+        self.log_pace(job.id, &pace, stop);
+        metrics::gauge!("sluice_job_go", "job" => job.name.clone()).set(f64::from(u8::from(pace.go)));
+        self.paces.insert(job.id, Written { pace, stop, at: now });
+        Ok(())
+    }
+
+    fn log_pace(&self, job: JobId, pace: &Pace, stop: StopKind) {
+        let before = self.paces.get(&job);
+        if stop == StopKind::Signal && before.is_none_or(|b| b.pace.go != pace.go) {
+            match &pace.reason {
+                Some(reason) => tracing::warn!(%job, %reason, "throttled"),
+                None => tracing::info!(%job, "not throttled"),
+            }
+        }
+    }
+
+    fn ledger_error(&self) -> impl FnOnce(ledger::Error) -> Error + use<> {
+        let target = self.target.name.to_string();
+        move |source| Error::Ledger { target, source }
+    }
+}
