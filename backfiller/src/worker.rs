@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 use ledger::role::beat;
 use ledger::role::intake::{self, Inbound};
 use ledger::role::site;
-use ledger::role::turns::Turns;
+use ledger::role::turns::{self, CLAIMED_WITHIN, Turns};
 use proto::{Message, TargetName};
 use shared::bus::Queue;
+use shared::clock::within;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -101,20 +102,27 @@ async fn handle(inbound: Inbound, turns: BTreeMap<TargetName, Turns>, busy: Busy
     match message {
         Err(reason) => conclude(&site, delivery, Handled::park(reason)).await,
         Ok(Message::StageTask(task)) => {
-            let turns = &turns[&site.target.name];
-            let _turn = match turns.take(&site, task.task).await {
+            let of_target = &turns[&site.target.name];
+            let _turn = match of_target.take(&site, task.task).await {
                 Ok(turn) => turn,
                 Err(Some(settlement)) => return settle(delivery, settlement).await,
                 // Dropped unsettled, it goes back to the queue.
                 Err(None) => return,
             };
-            let admitted = stage::admit(&site, task.task).await;
+            let admitting = within(&*site.clock, CLAIMED_WITHIN, stage::admit(&site, task.task));
+            // Dropped unsettled, it goes back to the queue.
+            let Some(admitted) = admitting.await else { return };
             // Once the lease is in the ledger: long DDL outlives the broker's acknowledgement timeout.
             settle(delivery, admitted.settlement).await;
             if let Some(in_hand) = admitted.in_hand {
                 let _busy = busy.one_more();
-                if let Some(event) = stage::run(&site, in_hand).await {
-                    publish(&site, &event).await;
+                let lost = in_hand.lease.lost().clone();
+                match turns::under(lost, &*site.clock, stage::run(&site, in_hand)).await {
+                    Some(Some(event)) => publish(&site, &event).await,
+                    Some(None) => {}
+                    None => {
+                        tracing::warn!(task = %task.task, "a step hung without its lease, and was dropped");
+                    }
                 }
             }
         }

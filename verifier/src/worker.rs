@@ -16,10 +16,11 @@ use std::time::Duration;
 use ledger::role::beat;
 use ledger::role::intake::{self, Inbound};
 use ledger::role::site::{self, InHand, Site};
-use ledger::role::turns::Turns;
+use ledger::role::turns::{self, CLAIMED_WITHIN, Turns};
 use proto::message::TaskOutcome;
 use proto::{ChunkId, Message, TargetName};
 use shared::bus::{Delivery, Queue, Settlement};
+use shared::clock::within;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
@@ -145,7 +146,9 @@ async fn handle(inbound: Inbound, lane: Lane) {
                 // Dropped unsettled, it goes back to the queue.
                 Err(None) => return,
             };
-            let admitted = check::admit(&site, task.task).await;
+            let admitting = within(&*site.clock, CLAIMED_WITHIN, check::admit(&site, task.task));
+            // Dropped unsettled, it goes back to the queue.
+            let Some(admitted) = admitting.await else { return };
             settle(delivery, admitted.settlement).await;
             if let Some(in_hand) = admitted.in_hand {
                 guarded(site, in_hand).await;
@@ -181,7 +184,13 @@ async fn guarded(site: Arc<Site>, in_hand: InHand) {
     let claim = in_hand.claim;
     let checking = tokio::spawn({
         let site = site.clone();
-        async move { check::run(&site, in_hand).await }
+        async move {
+            let lost = in_hand.lease.lost().clone();
+            let checked = turns::under(lost, &*site.clock, check::run(&site, in_hand)).await;
+            if checked.is_none() {
+                tracing::warn!(task = %claim.task, "a check hung without its lease, and was dropped");
+            }
+        }
     });
     // Stops the check if this is dropped.
     let Err(panic) = AbortOnDropHandle::new(checking).await else {

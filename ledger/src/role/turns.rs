@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use proto::TaskId;
 use shared::bus::Settlement;
-use shared::clock::within;
+use shared::clock::{Clock, within};
 use shared::service::chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::site::Site;
 
@@ -34,6 +35,29 @@ pub struct Turns(Arc<Semaphore>);
 #[derive(Debug)]
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
+}
+
+/// What claims a task for this long waits on a socket whose other end is gone: ending a predecessor takes a third of it.
+pub const CLAIMED_WITHIN: Duration = Duration::from_secs(30);
+/// How long work may go on after its lease is lost. It ends in order by itself, unless it waits on such a socket.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Works under a lease, so that no turn is held for ever. None: the lease was lost, and the work did not end of itself; it was dropped
+/// where it stood, with its connections. Whoever takes the task over ends what still runs on the server.
+pub async fn under<T>(
+    lost: CancellationToken,
+    clock: &dyn Clock,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let too_late = async {
+        lost.cancelled().await;
+        clock.sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = too_late => None,
+    }
 }
 
 impl Turns {
@@ -55,12 +79,44 @@ impl Turns {
             None => return Err(None),
         }
         let why = format!("{} had its hands full", site.worker);
-        Err(Some(match site.target.ledger.postpone(task, AGAIN, &why).await {
-            Ok(()) => Settlement::Done,
-            Err(error) => {
+        let postponing = site.target.ledger.postpone(task, AGAIN, &why);
+        Err(Some(match within(&*site.clock, LATER, postponing).await {
+            Some(Ok(())) => Settlement::Done,
+            Some(Err(error)) => {
                 tracing::warn!(%task, error = %chain(&error), "a task could not be left to others; its message comes again");
                 Settlement::RetryAfter(LATER)
             }
+            None => Settlement::RetryAfter(LATER),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::clock::ManualClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_hangs_is_dropped_some_time_after_its_lease_is_lost_and_not_before() {
+        let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
+        let lost = CancellationToken::new();
+        let working = tokio::spawn({
+            let (clock, lost) = (clock.clone(), lost.clone());
+            async move { under(lost, &*clock, std::future::pending::<()>()).await }
+        });
+        clock.advance(GRACE * 10);
+        tokio::task::yield_now().await;
+        assert!(!working.is_finished(), "its lease is its own");
+        lost.cancel();
+        clock.wait_for_sleepers(1).await;
+        assert!(!working.is_finished(), "it may end in order");
+        clock.advance(GRACE);
+        assert_eq!(working.await.unwrap(), None);
+        let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            under(CancellationToken::new(), &*clock, async { 7 }).await,
+            Some(7)
+        );
     }
 }
