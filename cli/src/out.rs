@@ -61,7 +61,10 @@ fn broken(text: &str, columns: usize) -> String {
     const NARROWEST: usize = 40;
     textwrap::fill(
         text,
-        textwrap::Options::new(columns.max(NARROWEST)).subsequent_indent("      "),
+        textwrap::Options::new(columns.max(NARROWEST))
+            .subsequent_indent("      ")
+            // A time has hyphens, and is read in one piece.
+            .word_splitter(textwrap::WordSplitter::NoHyphenation),
     )
 }
 
@@ -82,5 +85,7 @@ mod tests {
             "demo: an application writes to it: a release that\n      follows flags, and an older one";
         assert_eq!(broken(text, 50), lines);
         assert_eq!(broken(text, 3), broken(text, 40));
+        let time = "demo: the stage goes on at the moment 2026-11-26T00:05:06Z";
+        assert!(broken(time, 50).ends_with("\n      2026-11-26T00:05:06Z"));
     }
 }

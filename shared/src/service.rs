@@ -156,7 +156,7 @@ impl Bound {
     /// Serves health and metrics, listens to signals, and drives `work` to its end.
     ///
     /// # Errors
-    /// None today.
+    /// None once the port is open; the type is that of [`Service::run`].
     pub async fn run<T>(self, shutdown: Shutdown, work: impl Future<Output = T>) -> Result<Ended<T>, Error> {
         let Self {
             service,

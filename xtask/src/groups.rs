@@ -8,6 +8,8 @@ use anyhow::{Context, bail};
 pub const UNIT: &str = "unit";
 /// Examples in the documentation.
 pub const DOC: &str = "doc";
+/// Clients in other languages, which need their own installation.
+pub const LANGUAGES: &str = "languages";
 
 /// A group with the time it may take on two quiet cores, binaries built.
 pub struct Group {
@@ -47,8 +49,8 @@ const GROUPS: &[Group] = &[
         120,
         "catalog, fingerprint, expressions, triggers on a real server",
     ),
-    group("ledger", 90, "the ledger's tables, leases and fences"),
-    group("stages", 180, "one stage after the other, embedded"),
+    group("ledger", 120, "the ledger's tables, leases and fences"),
+    group("stages", 360, "one stage after the other, embedded"),
     group(
         "pitfalls",
         240,
@@ -56,7 +58,7 @@ const GROUPS: &[Group] = &[
     ),
     group(
         "sqlite",
-        420,
+        600,
         "whole migrations, ways back and traps on a file; needs no server",
     ),
     group(
@@ -77,8 +79,13 @@ const GROUPS: &[Group] = &[
         needs: Some("SLUICE_TEST_DUMPS"),
     },
     group(
+        LANGUAGES,
+        60,
+        "the examples in Python and JavaScript, with those languages' AMQP clients",
+    ),
+    group(
         "distributed",
-        420,
+        600,
         "separate processes over RabbitMQ, killed and frozen",
     ),
 ];

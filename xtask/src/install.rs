@@ -52,12 +52,18 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// Makes sure that everything is there.
+/// What the tests of the examples in other languages need besides.
+const LANGUAGES: &[Need] = &[Need {
+    program: "npm",
+    package: "npm",
+}];
+
+/// Makes sure that everything is there, and what other languages need if their tests are to run.
 ///
 /// # Errors
 /// Something is missing and cannot be installed by us: says how a person installs it.
-pub fn ensure() -> anyhow::Result<()> {
-    let missing = missing();
+pub fn ensure(languages: bool) -> anyhow::Result<()> {
+    let missing = missing(languages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -77,7 +83,7 @@ pub fn ensure() -> anyhow::Result<()> {
     }
     eprintln!("installing {}", missing.join(", "));
     install(&missing)?;
-    let still = self::missing();
+    let still = self::missing(languages);
     if !still.is_empty() {
         bail!("still missing after the installation: {}", still.join(", "));
     }
@@ -85,11 +91,23 @@ pub fn ensure() -> anyhow::Result<()> {
 }
 
 /// Packages of which a program is missing.
-fn missing() -> Vec<&'static str> {
-    let absent = NEEDS.iter().filter(|need| !present(need.program));
+fn missing(languages: bool) -> Vec<&'static str> {
+    let more = if languages { LANGUAGES } else { &[] };
+    let absent = NEEDS.iter().chain(more).filter(|need| !present(need.program));
     let mut packages: Vec<&str> = absent.map(|need| need.package).collect();
+    if languages && !python_makes_environments() {
+        packages.push("python3-venv");
+    }
     packages.dedup();
     packages
+}
+
+/// On Debian `python3` comes without the part that fills a virtual environment.
+fn python_makes_environments() -> bool {
+    let asked = Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 fn present(program: &str) -> bool {

@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod groups;
 mod install;
+mod languages;
 mod stopwatch;
 mod tally;
 mod test;
@@ -43,7 +44,10 @@ fn run(args: &[&str]) -> anyhow::Result<ExitCode> {
             check::run()?;
             test::run(&groups::Choice::default())
         }
-        ["install"] => install::ensure().map(|()| ExitCode::SUCCESS),
+        ["install"] => {
+            install::ensure(true)?;
+            languages::ensure().map(|()| ExitCode::SUCCESS)
+        }
         ["groups"] => {
             groups::print();
             Ok(ExitCode::SUCCESS)

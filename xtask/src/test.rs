@@ -9,8 +9,9 @@ use std::process::{Command, ExitCode};
 use anyhow::Context;
 
 use crate::command::{self, cargo, top};
-use crate::groups::{self, Choice, DOC, UNIT};
+use crate::groups::{self, Choice, DOC, LANGUAGES, UNIT};
 use crate::install;
+use crate::languages;
 use crate::stopwatch::Stopwatch;
 use crate::tally::{self, Tally};
 
@@ -23,7 +24,10 @@ const THREADS: &str = "--test-threads=4";
 /// Something could not be installed or built, or an unknown group was named.
 pub fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     // Before any server starts: installing a package can upgrade a server under its running instance.
-    install::ensure()?;
+    install::ensure(choice.wants(LANGUAGES))?;
+    if choice.wants(LANGUAGES) {
+        languages::ensure()?;
+    }
     command::run(cargo(&["build", "--workspace", "--all-targets"]))?;
     let suite = suite()?;
     let existing = groups::in_order(
@@ -173,6 +177,7 @@ fn suite_command(tests: &[String]) -> Command {
         "--exact",
     ]);
     command.args(tests);
+    command.env(languages::FOLDER, languages::folder());
     command
 }
 

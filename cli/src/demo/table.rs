@@ -119,7 +119,10 @@ fn indented(out: &mut String, text: &str) {
 
 /// Broken between words; a word that is longer than the line is cut.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let lines = textwrap::wrap(text, width);
+    let lines = textwrap::wrap(
+        text,
+        textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation),
+    );
     lines.iter().map(|line| line.to_string()).collect()
 }
 

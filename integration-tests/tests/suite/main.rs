@@ -8,6 +8,7 @@ mod chinook;
 mod cli;
 mod distributed;
 mod engine;
+mod languages;
 mod ledger;
 mod pitfalls;
 mod services;
