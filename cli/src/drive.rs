@@ -18,7 +18,7 @@ use crate::order::{Work, say};
 use crate::out;
 use crate::place::{Place, drain_budget};
 use crate::progress::Progress;
-use crate::rest::{Goal, outcome, words};
+use crate::rest::{Goal, Rest, outcome, words};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -104,12 +104,21 @@ async fn to_rest(
     let end = follow.run(&mut driver, &mut progress).await;
     progress.finish();
     stop(driver, drive.place).await;
+    let goes_on = follow.until.is_some_and(|until| until < follow.plan.last_state);
     let ways = Ways {
         flag: drive.place.flag(),
         name: &drive.job.name,
         again: "the job goes on when its spec is run again (`sluice run`), or a planner is started",
     };
-    Ok(conclude(&end?, &ways, goal))
+    let end = end?;
+    let outcome = conclude(&end, &ways, goal);
+    if goes_on && matches!(end, End::Rest(Rest::Arrived, _)) {
+        out::note(&format!(
+            "a command does not begin to move reads and writes: {}",
+            ways.again
+        ));
+    }
+    Ok(outcome)
 }
 
 fn unanswered() -> Outcome {

@@ -71,17 +71,19 @@ impl Work {
         }
     }
 
-    /// The state beyond which this process drives no job for it. Somebody who asks for an answer, or for a check, has not
-    /// said that a job that came to rest at `verified` or `flipped` (`sluice run --until`) may go on.
+    /// The state beyond which this process drives no job for it. Whoever says something about a job whose rows are still being filled, or that
+    /// came to rest at `verified` or `flipped` (`sluice run --until`), has not said that its reads and writes may move: `sluice run` says that.
+    /// Also, a command is refused or applied by the same planner that could take the next step.
     pub(crate) fn until(self, job: &Job) -> Option<JobState> {
         let machine = serde_json::from_value::<Machine>(job.machine.clone()).ok();
         let was = machine.as_ref().and_then(|m| m.resume_to).unwrap_or(job.state);
         let flips = machine.is_some_and(|m| m.flip.is_some());
         match self {
-            Self::Until(_) => None,
+            Self::Until(Goal::Back) => None,
+            Self::Until(Goal::Forward) if flips || was > JobState::Verified => None,
             Self::Answer | Self::Recheck if was == JobState::Flipped => Some(JobState::Flipped),
             Self::Recheck if flips => None,
-            Self::Answer | Self::Recheck => Some(JobState::Verified),
+            Self::Answer | Self::Recheck | Self::Until(Goal::Forward) => Some(JobState::Verified),
         }
     }
 }
@@ -185,13 +187,16 @@ mod tests {
     use crate::example;
 
     #[test]
-    fn neither_an_answer_nor_a_check_begins_a_flip() {
+    fn nothing_but_a_run_begins_a_flip() {
         for state in [JobState::Verified, JobState::Held, JobState::Backfilling] {
             let job = example::job(state);
-            for work in [Work::Answer, Work::Recheck] {
+            for work in [Work::Answer, Work::Recheck, Work::Until(Goal::Forward)] {
                 assert_eq!(work.until(&job), Some(JobState::Verified), "{work:?} {state}");
             }
-            assert_eq!(Work::Until(Goal::Forward).until(&job), None);
+            assert_eq!(Work::Until(Goal::Back).until(&job), None);
+        }
+        for state in [JobState::ContractReady, JobState::SoftDropped] {
+            assert_eq!(Work::Until(Goal::Forward).until(&example::job(state)), None);
         }
     }
 

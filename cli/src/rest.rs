@@ -18,6 +18,8 @@ pub enum Rest {
     AtGate(Gate),
     /// A person stopped it.
     Paused,
+    /// A person said that its flags stay where they are.
+    FlagsStay,
     /// It stopped by itself.
     Held,
     /// It cannot go on.
@@ -44,6 +46,10 @@ pub fn rest(job: &Job, plan: &Plan, approved: &[String], until: Option<JobState>
     let far_enough = until.is_some_and(|until| state.is_forward() && state >= until);
     if far_enough && !is_comparing(job) {
         return Some(Rest::Arrived);
+    }
+    let flips = matches!(state, JobState::FlippingReads | JobState::FlippingWrites);
+    if flips && flags_stay(job) {
+        return Some(Rest::FlagsStay);
     }
     match state {
         JobState::Done => Some(Rest::Arrived),
@@ -86,12 +92,19 @@ fn is_comparing(job: &Job) -> bool {
     serde_json::from_value::<Machine>(job.machine.clone()).is_ok_and(|machine| machine.compare)
 }
 
+/// Somebody holds the flags, and the planner has said so.
+fn flags_stay(job: &Job) -> bool {
+    let machine = serde_json::from_value::<Machine>(job.machine.clone());
+    let held = machine.is_ok_and(|machine| machine.flip.is_some_and(|flip| flip.held_by.is_some()));
+    held && job.reason.is_some()
+}
+
 /// What that means for somebody who wanted to get to `goal`.
 #[must_use]
 pub fn outcome(rest: &Rest, goal: Goal) -> Outcome {
     match (rest, goal) {
         (Rest::Arrived, Goal::Forward) | (Rest::RolledBack, Goal::Back) => Outcome::Done,
-        (Rest::AtGate(_) | Rest::Paused, _) => Outcome::Waiting,
+        (Rest::AtGate(_) | Rest::Paused | Rest::FlagsStay, _) => Outcome::Waiting,
         (Rest::Arrived | Rest::RolledBack | Rest::Held | Rest::Failed | Rest::Aborted, _) => Outcome::Refused,
     }
 }
@@ -114,6 +127,7 @@ pub fn words(rest: &Rest, job: &Job, flag: &str) -> String {
             gate.name
         ),
         Rest::Paused => format!("{name} is paused: {why}\ngo on with: sluice resume {name} {flag}"),
+        Rest::FlagsStay => format!("{name} is {state}, {why}\ngo on with: sluice flip {name} forward {flag}"),
         Rest::Held => format!("{name} is held: {why}"),
         Rest::Failed => format!("{name} has failed: {why}"),
         Rest::Aborted => format!("{name} is aborted: {why}"),
@@ -131,6 +145,30 @@ mod tests {
             reason: Some("said by the planner".to_owned()),
             ..example::job(state)
         }
+    }
+
+    #[test]
+    fn flags_that_somebody_holds_are_a_rest_that_waits_for_somebody() {
+        let held = |by: Option<&str>| Job {
+            machine: serde_json::to_value(Machine {
+                flip: Some(planner::decide::FlipMachine {
+                    held_by: by.map(str::to_owned),
+                    ..planner::decide::FlipMachine::default()
+                }),
+                ..example::machine(JobState::FlippingReads)
+            })
+            .unwrap(),
+            ..told(JobState::FlippingReads)
+        };
+        let found = rest(&held(Some("ann")), &example::plan(), &[], None);
+        assert_eq!(found, Some(Rest::FlagsStay));
+        assert_eq!(outcome(&Rest::FlagsStay, Goal::Forward), Outcome::Waiting);
+        assert_eq!(rest(&held(None), &example::plan(), &[], None), None);
+        let said = words(&Rest::FlagsStay, &held(Some("ann")), "--target main");
+        assert!(
+            said.ends_with("sluice flip track-seconds forward --target main"),
+            "{said}"
+        );
     }
 
     fn resting(plan: &Plan, until: Option<JobState>) -> Vec<JobState> {

@@ -11,7 +11,7 @@ use proto::{JobId, TaskId};
 
 use crate::error::Error;
 use crate::open::Ledger;
-use crate::tasks::Failure;
+use crate::tasks::{Failure, Fence};
 
 /// How far a step's or a check's task is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,24 @@ pub enum Marked {
     Now,
     /// It was there: this job has run the step before.
     Before,
+}
+
+/// Whether the task is still held under this fence.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_held(conn: &mut Connection, task: TaskId, fence: Fence) -> Result<bool, Error> {
+    let held: Option<i64> = db::scalar(
+        "/* ledger.step_held */
+        SELECT 1 FROM sluice.task WHERE id = $1 AND attempt = $2 AND lease = $3 AND state = 'leased'",
+    )
+    .bind(task.0)
+    .bind(fence.attempt)
+    .bind(fence.lease.0)
+    .fetch_optional(conn)
+    .await
+    .map_err(Error::of("ledger.step_held"))?;
+    Ok(held.is_some())
 }
 
 /// Writes the marker of a step, in the transaction of the step itself (owner role). Whoever writes it first makes the

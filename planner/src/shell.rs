@@ -11,6 +11,7 @@
 mod apply;
 mod assumptions;
 mod facts;
+mod herald;
 mod leaves;
 mod pacer;
 mod publish;
@@ -23,14 +24,14 @@ use std::time::Duration;
 use ledger::commands::{Answer, Pending};
 use ledger::jobs::Job;
 use ledger::{JobState, Plan, Target};
-use proto::message::JobEvent;
-use proto::{Envelope, JobId, LeaseId, Message, MessageId, PlanHash, VERSION};
+use proto::{JobId, LeaseId, PlanHash};
 use shared::bus::{self, Bus, Delivery, Queue, Settlement, Subscription};
 use shared::clock::{Clock, within};
 use shared::service::{Shutdown, chain};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::herald::Herald;
 use self::pacer::Pacer;
 use self::tenure::Tenure;
 use crate::decide::{Decision, Effect, Input, Machine, decide};
@@ -42,8 +43,9 @@ const AFTER_ERROR: Duration = Duration::from_secs(1);
 /// How long giving up the lease may take at the end.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// One job may take this long. A new partition is read whole, so it is long; it ends what waits on a socket whose other end is gone.
-const DRIVE_LIMIT: Duration = Duration::from_secs(600);
+/// One job may take this long: its questions are short, and the longest (a new partition) has a limit of its own. It ends what waits on a
+/// socket whose other end is gone; commands of every job wait meanwhile.
+const DRIVE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +99,7 @@ pub struct TargetPlanner {
     plans: HashMap<PlanHash, Arc<Plan>>,
     pacer: Arc<Mutex<Pacer>>,
     looked: HashMap<JobId, assumptions::Looked>,
+    herald: Herald,
     published: Arc<Notify>,
 }
 
@@ -128,6 +131,7 @@ impl TargetPlanner {
         let lease = LeaseId::random();
         Self {
             pacer: Arc::new(Mutex::new(Pacer::new(&target, &clock, lease))),
+            herald: Herald::start(&target, &bus, &clock),
             target,
             bus,
             clock,
@@ -341,7 +345,7 @@ impl TargetPlanner {
                     tracing::info!(job = %job.id, from = %job.state, to = %decision.machine.state,
                         reason = decision.machine.reason().unwrap_or_default(), "job moved");
                 }
-                self.tell(job, decision);
+                self.herald.tell(job, decision);
                 Ok(true)
             }
             Err(Error::Ledger {
@@ -357,37 +361,6 @@ impl TargetPlanner {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Tells whoever follows the job. A hint, as every message: nobody waits for it here, and one that gets lost is lost.
-    fn tell(&self, job: &Job, decision: &Decision) {
-        let reason = decision.machine.reason();
-        if decision.machine.state == job.state && reason == job.reason {
-            return;
-        }
-        let event = JobEvent {
-            name: job.name.clone(),
-            state: decision.machine.state.to_string(),
-            reason,
-        };
-        let envelope = Envelope {
-            id: MessageId::new(),
-            version: VERSION,
-            target: self.target.name.clone(),
-            ledger: Some(self.target.ledger.id()),
-            job: Some(job.id),
-            sent_at: self.clock.now(),
-            attempt: 1,
-            trace: None,
-            message: Message::JobEvent(event),
-        };
-        let bus = self.bus.clone();
-        tokio::spawn(async move {
-            let queue = Queue::Jobs(envelope.target.clone());
-            if let Err(error) = bus.publish(&queue, &envelope).await {
-                tracing::debug!(%error, "nobody was told that a job has moved");
-            }
-        });
     }
 
     /// A command that the ledger itself refuses is answered all the same.

@@ -38,6 +38,14 @@ impl Job<'_> {
         }
     }
 
+    /// Whether the lease is still ours, asked inside the transaction.
+    pub(super) async fn is_held(&self, conn: &mut Connection) -> Result<bool, sqlx::Error> {
+        let claim = &self.in_hand.claim;
+        ledger::steps::is_held(conn, claim.task, claim.fence)
+            .await
+            .map_err(plain)
+    }
+
     /// Writes the marker before anything else is done: a step forward always, so that the way back knows what is ours; a
     /// step back if the marker is what answers. `No` if another attempt was first and the marker is what answers.
     pub(super) async fn mark(&self, conn: &mut Connection) -> Result<GoOn, sqlx::Error> {

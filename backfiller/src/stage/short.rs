@@ -12,10 +12,11 @@
 
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
 use engine::db::{Connection, Raw};
 use engine::error::{Class, classify, classify_commit};
 use engine::postgres::session::{BatchSettings, set_local, tag};
-use ledger::plan::StepMode;
+use ledger::plan::{Phase, StepMode};
 use ledger::tasks::FailureClass;
 
 use super::ask::GoOn;
@@ -46,12 +47,14 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
     let began = job.site.clock.monotonic();
     let mut session = None;
     let mut slow = 0;
+    // The catalog has answered this claim that it has not happened, and no COMMIT since is of unknown outcome.
+    let mut asked = false;
     for attempt in 1.. {
         if let Some(end) = job.should_end() {
             return Err(end);
         }
         job.still_wanted().await?;
-        let (class, error) = match try_once(job, &mut session, attempt).await {
+        let (class, error) = match try_once(job, &mut session, attempt, &mut asked).await {
             Ok(Attempt::AlreadyDone) => return Ok(()),
             Ok(Attempt::Done) => return confirm(job, &mut session).await,
             Err(Fault::End(end)) => return Err(end),
@@ -62,6 +65,13 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
             return Err(too_slow(job));
         }
         if !class.is_retryable() {
+            // A drop that has failed re-opens the way back, so it fails only if it is known that it has not happened.
+            if job.phase == Phase::Drop && !asked {
+                return Err(NotDone::Returned(format!(
+                    "{}: nobody knows yet whether it has happened: {error}",
+                    job.step.title
+                )));
+            }
             return Err(job.failure(class, &error));
         }
         job.note_retry(attempt, &error).await;
@@ -83,7 +93,12 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
     Ok(())
 }
 
-async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32) -> Result<Attempt, Fault> {
+async fn try_once(
+    job: &Job<'_>,
+    session: &mut Option<StepSession>,
+    attempt: u32,
+    asked: &mut bool,
+) -> Result<Attempt, Fault> {
     let conn = &mut connected(job, session).await?.conn;
     let plain = |error| Fault::Database(classify(&error), error);
     let orphans = if job.step.mode == StepMode::Rebuild {
@@ -92,7 +107,7 @@ async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32
         0
     };
     conn.begin().await.map_err(plain)?;
-    let attempted = inside(job, conn, attempt, orphans).await;
+    let attempted = inside(job, conn, attempt, orphans, asked).await;
     let Ok(Attempt::Done) = attempted else {
         // What a refused attempt leaves open ends with its session.
         if conn.execute_script("ROLLBACK").await.is_err() {
@@ -104,6 +119,7 @@ async fn try_once(job: &Job<'_>, session: &mut Option<StepSession>, attempt: u32
     let committed = conn.execute_script("COMMIT").await;
     if let Err(error) = committed {
         let class = classify_commit(&error);
+        *asked &= class != Class::UnknownOutcome;
         *session = None;
         return Err(Fault::Database(class, error));
     }
@@ -117,6 +133,7 @@ async fn inside(
     conn: &mut Connection,
     attempt: u32,
     orphans: usize,
+    asked: &mut bool,
 ) -> Result<Attempt, Fault> {
     let plain = |error| Fault::Database(classify(&error), error);
     if let Raw::Postgres(conn) = conn.raw() {
@@ -128,7 +145,13 @@ async fn inside(
         };
         set_local(conn, &settings).await.map_err(engine_fault)?;
     }
-    if job.is_done(conn).await.map_err(plain)? {
+    // A file has no backend that a takeover could end: whoever slept before it got the write lock finds here that it is somebody else's.
+    if conn.engine() == EngineKind::Sqlite && !job.is_held(conn).await.map_err(plain)? {
+        return Err(Fault::End(NotDone::Lost));
+    }
+    let is_done = job.is_done(conn).await.map_err(plain)?;
+    *asked = true;
+    if is_done {
         return match job.not_ours(conn).await.map_err(plain)? {
             Some(end) => Err(Fault::End(end)),
             None => Ok(Attempt::AlreadyDone),

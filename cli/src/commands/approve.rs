@@ -8,6 +8,10 @@ use crate::rest::Goal;
 
 /// Arguments of `sluice approve`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Where no planner runs, this process drives the job until it rests: through soaks too, and no further than \
+    `verified` if its reads have not begun to move. Ctrl-C is safe; `--no-drive` only records the approval, and waits 10 s for a planner's answer."
+)]
 pub struct ApproveArgs {
     /// Which gate, `expand`, `flip` or `contract`; the one the job waits at if it is left out.
     #[arg(long, value_name = "NAME")]

@@ -10,7 +10,10 @@ use crate::rest::Goal;
 
 /// Arguments of `sluice flip`.
 #[derive(clap::Args)]
-#[command(after_help = "Flags can be read with plain SQL: `sluice status JOB` names them and says how.")]
+#[command(
+    after_help = "Flags can be read with plain SQL: `sluice status JOB` names them and says how. Where no planner runs, \
+    `forward` drives the job on from there, soaks included, until it rests; Ctrl-C is safe."
+)]
 pub struct FlipArgs {
     /// Which job, and who commands.
     #[command(flatten)]

@@ -201,7 +201,7 @@ async fn act(
     let (mut done, mut left) = (Vec::new(), Vec::new());
     let mut refused = None;
     for (at, delivery) in taken.into_iter().enumerate() {
-        if refused.is_some() || !places.contains(&at) {
+        if !places.contains(&at) {
             left.push(delivery);
             continue;
         }
@@ -212,11 +212,14 @@ async fn act(
         };
         match published {
             Ok(()) => {
-                delivery.settle(Settlement::Done).await?;
-                done.push(&lines[at]);
+                if delivery.settle(Settlement::Done).await? {
+                    done.push(&lines[at]);
+                } else {
+                    refused = Some(lost(&lines[at]));
+                }
             }
             Err(error) => {
-                refused = Some(error);
+                refused.get_or_insert(error);
                 left.push(delivery);
             }
         }
@@ -231,6 +234,14 @@ async fn act(
         }
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// The broker had given it back before we settled it.
+fn lost(line: &Line) -> Error {
+    Error::Refused(format!(
+        "the connection to the broker was lost before {} was settled, so it is parked still; run the command again",
+        line.id
+    ))
 }
 
 /// A copy to where it came from; whoever waited for an answer may have one still.
@@ -248,6 +259,7 @@ async fn publish(bus: &Arc<dyn Bus>, delivery: &Delivery, line: &Line) -> Result
             .ok()
             .map(|envelope| envelope.id.to_string()),
         reply_to: delivery.reply_to.clone(),
+        correlation_id: delivery.correlation_id.clone(),
         ..Letter::raw(delivery.bytes())
     };
     Ok(bus.send(&queue, letter).await?)

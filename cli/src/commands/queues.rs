@@ -46,10 +46,11 @@ pub async fn run(args: &QueuesArgs) -> Result<Outcome, Error> {
     };
     let settings = place.settings()?;
     if args.definitions {
-        out::json(&rabbitmq::definitions(
-            &vhost(&settings),
-            &targets(args, &settings)?,
-        ));
+        let targets = targets(args, &settings)?;
+        if targets.is_empty() {
+            out::note("no target is configured, so no queue of one is in it: name them with --target");
+        }
+        out::json(&rabbitmq::definitions(&vhost(&settings), &targets));
         return Ok(Outcome::Done);
     }
     broker::required(&settings, "queues are a broker's")?;

@@ -8,6 +8,10 @@ use crate::rest::Goal;
 
 /// Arguments of `sluice resume`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Where no planner runs, this process drives the job until it rests: through soaks too, and no further than \
+    `verified` if its reads have not begun to move. Ctrl-C is safe; `--no-drive` only records the command, and waits 10 s for a planner's answer."
+)]
 pub struct ResumeArgs {
     /// Which job, and who commands.
     #[command(flatten)]

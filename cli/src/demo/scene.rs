@@ -89,7 +89,7 @@ impl<'a> Scene<'a> {
         match follow.run(&mut self.driver, progress).await? {
             End::Rest(rest, view) => match rest {
                 Rest::Arrived | Rest::AtGate(_) | Rest::RolledBack => Ok(rest),
-                Rest::Paused | Rest::Held | Rest::Failed | Rest::Aborted => {
+                Rest::Paused | Rest::FlagsStay | Rest::Held | Rest::Failed | Rest::Aborted => {
                     Err(Error::Refused(words(&rest, &view.job, &self.demo.place.flag())).into())
                 }
             },

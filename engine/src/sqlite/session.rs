@@ -37,7 +37,9 @@ pub enum ConnectError {
         path: String,
     },
     /// It cannot be opened.
-    #[error("the file {path} could not be opened as an SQLite database")]
+    #[error(
+        "the file {path} could not be opened as an SQLite database; check that it is one, and that you may read and write it"
+    )]
     Refused {
         /// The path.
         path: String,
@@ -79,7 +81,11 @@ pub async fn connect_pool(url: &str, max_connections: u32) -> Result<SqlitePool,
             path: path.display().to_string(),
         });
     }
-    SqlitePoolOptions::new()
+    let refused = |source| ConnectError::Refused {
+        path: path.display().to_string(),
+        source,
+    };
+    let pool = SqlitePoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE)
         .after_release(|conn, _| {
@@ -90,10 +96,13 @@ pub async fn connect_pool(url: &str, max_connections: u32) -> Result<SqlitePool,
         })
         .connect_with(options(&path))
         .await
-        .map_err(|source| ConnectError::Refused {
-            path: path.display().to_string(),
-            source,
-        })
+        .map_err(refused)?;
+    // Opening reads nothing: what is no database shows with the first question.
+    sqlx::query("/* sluice:session.is_database */ SELECT count(*) FROM sqlite_schema")
+        .execute(&pool)
+        .await
+        .map_err(refused)?;
+    Ok(pool)
 }
 
 /// How every connection to a file is made.
@@ -179,6 +188,25 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(rows, 4);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(
+            &path,
+            "a text, and a long one, so that it cannot be the head of a database".repeat(40),
+        )
+        .unwrap();
+        let error = connect_pool(&format!("sqlite:{}", path.display()), 1)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("a.db") && error.contains("check that it is one"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(super) struct Looked {
     at: Option<Duration>,
     /// In which round of steps, and resting on which phases.
     of: (u32, Vec<Phase>),
-    /// The versions of our triggers at the first look of this round and these phases: whoever disables one and enables it again leaves
-    /// another one behind, also when nobody looked meanwhile.
+    /// The versions of our triggers at the first look of this planner, in this round and these phases: whoever disables one and enables it again
+    /// leaves another one behind, also when nobody looked meanwhile.
     versions: Option<Versions>,
     /// What does not hold.
     pub(super) drift: Option<String>,
@@ -95,7 +95,10 @@ pub(super) async fn look(
     let looked = Looked {
         at: Some(now),
         of,
-        versions: before.or(versions),
+        versions: match (before, versions) {
+            (Some(before), Some(now)) => Some(before.with_new(now)),
+            (before, now) => before.or(now),
+        },
         drift,
         unchecked,
     };
@@ -169,32 +172,32 @@ async fn versions(planner: &TargetPlanner, plan: &Plan) -> Result<Option<Version
     }
 }
 
-/// The columns that the plan relies on, with their types.
+/// The columns that the plan relies on, with their types: everything that is not as it was, so that one more makes another text.
 async fn columns(planner: &TargetPlanner, plan: &Plan, old: OldSide) -> Result<Option<String>, Error> {
     let mut conn = acquire(planner).await?;
+    let mut missing = Vec::new();
     for planned in &plan.tables {
         let name = format!("{}.{}", planned.name.schema, planned.name.name);
         let found = engine::relation::column_types(&mut conn, &planned.name)
             .await
             .map_err(planner.engine_error())?;
         let Some(found) = found else {
-            return Ok(Some(format!("table {name} is gone")));
+            missing.push(format!("table {name} is gone"));
+            continue;
         };
         let standing = |replaced: bool| !replaced || old == OldSide::InPlace;
         for relied in planned.relies_on.iter().filter(|c| standing(c.replaced)) {
             match found.iter().find(|(column, _)| *column == relied.name) {
-                None => return Ok(Some(format!("column {name}.{} is gone", relied.name))),
-                Some((_, type_name)) if *type_name != relied.type_name => {
-                    return Ok(Some(format!(
-                        "column {name}.{} has type {type_name}, the plan was made for {}",
-                        relied.name, relied.type_name
-                    )));
-                }
+                None => missing.push(format!("column {name}.{} is gone", relied.name)),
+                Some((_, type_name)) if *type_name != relied.type_name => missing.push(format!(
+                    "column {name}.{} has type {type_name}, the plan was made for {}",
+                    relied.name, relied.type_name
+                )),
                 Some(_) => {}
             }
         }
     }
-    Ok(None)
+    Ok((!missing.is_empty()).then(|| missing.join("; ")))
 }
 
 /// What the steps of these phases made, as far as none of a later one has replaced it.

@@ -19,6 +19,15 @@ const VERSIONS: &str = "/* sluice:triggers.versions */ \
 pub struct Versions(BTreeMap<(i64, String), (String, String)>);
 
 impl Versions {
+    /// These, and those of triggers that have come since.
+    #[must_use]
+    pub fn with_new(mut self, now: Self) -> Self {
+        for (key, version) in now.0 {
+            self.0.entry(key).or_insert(version);
+        }
+        self
+    }
+
     /// The first trigger that is there now as it was then, in another version: its name and its table. One that is gone, or new with a
     /// partition, is somebody else's question.
     #[must_use]
@@ -69,5 +78,9 @@ mod tests {
         );
         let changed = of(&[(1, "700"), (2, "901")]).changed_since(&before);
         assert_eq!(changed.as_deref(), Some("sluice_1 of t2"));
+        let later = before.with_new(of(&[(1, "999"), (4, "900")]));
+        assert_eq!(of(&[(1, "700"), (4, "900")]).changed_since(&later), None);
+        let changed = of(&[(4, "901")]).changed_since(&later);
+        assert_eq!(changed.as_deref(), Some("sluice_1 of t4"));
     }
 }

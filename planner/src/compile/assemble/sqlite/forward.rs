@@ -47,8 +47,8 @@ pub(super) fn expand(
                 statements: vec![early.create()],
                 done: Some(done::all(&[done::has_index(&early.name)])),
             });
-            // At the drop the old one takes its place.
-            step.holds_until = Some(Phase::Drop);
+            // Nothing fills or repairs from old once new leads, so nobody could put it back; it would only hold the job.
+            step.holds_until = Some(Phase::Lead);
         }
         if let Some(mirror) = mirror {
             let columns: Vec<&str> = table.new_columns().into_iter().collect();
