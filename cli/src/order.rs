@@ -80,7 +80,7 @@ impl Work {
         let flips = machine.is_some_and(|m| m.flip.is_some());
         match self {
             Self::Until(Goal::Back) => None,
-            Self::Until(Goal::Forward) if flips || was > JobState::Verified => None,
+            Self::Until(Goal::Forward) if flips || (was.is_forward() && was > JobState::Verified) => None,
             Self::Answer | Self::Recheck if was == JobState::Flipped => Some(JobState::Flipped),
             Self::Recheck if flips => None,
             Self::Answer | Self::Recheck | Self::Until(Goal::Forward) => Some(JobState::Verified),

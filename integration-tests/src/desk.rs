@@ -102,6 +102,8 @@ impl Desk {
             .current_dir(self.folder.path())
             .stdin(std::process::Stdio::null())
             .env_remove("NO_COLOR")
+            // Where tests run for CI, colors are painted whatever TERM says.
+            .env_remove("CI")
             .env("TERM", "xterm-256color")
             .envs(self.settings.env.iter().map(|(name, value)| (name, value)))
             .envs(env.iter().copied());

@@ -46,7 +46,7 @@ const GROUPS: &[Group] = &[
     group("bus", 120, "one conformance suite, both transports"),
     group(
         "engine",
-        120,
+        180,
         "catalog, fingerprint, expressions, triggers on a real server",
     ),
     group("ledger", 120, "the ledger's tables, leases and fences"),
@@ -66,7 +66,7 @@ const GROUPS: &[Group] = &[
         120,
         "what is refused before anything is touched, and in which words",
     ),
-    group("cli", 120, "the command line as a user sees it"),
+    group("cli", 240, "the command line as a user sees it"),
     group(
         "services",
         90,
