@@ -1,6 +1,7 @@
 //! What the engine makes and asks, against a real server: its own tests need none.
 
 mod catalog;
+mod conformance;
 mod expression;
 mod fingerprint;
 mod lag;
