@@ -215,11 +215,16 @@ async fn a_job_waits_at_its_gate_with_3_until_a_named_person_opens_it() -> Outco
 }
 
 #[tokio::test]
-async fn approve_opens_the_gate_and_carries_the_job_on() -> Outcome {
+async fn approve_opens_the_gate_and_carries_the_job_on_but_begins_no_flip() -> Outcome {
     let (_database, desk) = office().await?;
     let spec = desk.write("spec.toml", &format!("{}{QUICK}", gated()))?;
     desk.run(&[&["run", &spec][..], &RUN].concat()).await?.exits(3)?;
-    order(&desk, "approve", &[])
+    order(&desk, "approve", &[]).await?.exits(0)?.says(&[
+        "lower-email is verified",
+        "a command does not begin to move reads and writes",
+    ])?;
+    let whole = ["run", &spec, "--target", "main", "--as", "ann"];
+    desk.run(&whole)
         .await?
         .exits(0)?
         .says(&["lower-email is flipped"])?;
@@ -322,6 +327,11 @@ async fn an_interrupted_run_ends_in_order_and_can_be_continued() -> Outcome {
         .await?
         .exits(0)?;
     desk.run(&["resume", "track-seconds", "--target", "main", "--as", "ann"])
+        .await?
+        .exits(0)?
+        .says(&["track-seconds is verified"])?;
+    let whole = &run[..run.len() - 2];
+    desk.run(whole)
         .await?
         .exits(3)?
         .says(&["track-seconds waits at gate"])?;
