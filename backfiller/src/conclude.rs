@@ -4,11 +4,10 @@
 //! acknowledgement: a crash between two of them repeats a message about a fact that is in the ledger, and the repeated
 //! message finds that there is nothing to do.
 
+use ledger::role::crash;
 use ledger::role::site::Site;
 use proto::Envelope;
 use shared::bus::{Delivery, Queue, Settlement};
-
-use ledger::role::crash;
 
 /// What a handler wants done with its message.
 #[derive(Debug)]

@@ -45,17 +45,16 @@ pub enum Marked {
 /// # Errors
 /// What the database says.
 pub async fn is_held(conn: &mut Connection, task: TaskId, fence: Fence) -> Result<bool, Error> {
-    let held: Option<i64> = db::scalar(
+    db::scalar(
         "/* ledger.step_held */
-        SELECT 1 FROM sluice.task WHERE id = $1 AND attempt = $2 AND lease = $3 AND state = 'leased'",
+        SELECT EXISTS (SELECT FROM sluice.task WHERE id = $1 AND attempt = $2 AND lease = $3 AND state = 'leased')",
     )
     .bind(task.0)
     .bind(fence.attempt)
     .bind(fence.lease.0)
-    .fetch_optional(conn)
+    .fetch_one(conn)
     .await
-    .map_err(Error::of("ledger.step_held"))?;
-    Ok(held.is_some())
+    .map_err(Error::of("ledger.step_held"))
 }
 
 /// Writes the marker of a step, in the transaction of the step itself (owner role). Whoever writes it first makes the

@@ -19,10 +19,9 @@ const AMQPLIB: &str = "amqplib@2.3.1";
 /// # Errors
 /// Python, npm or a registry is not to be had; says how to go on without.
 pub fn ensure() -> anyhow::Result<()> {
-    let folder = top().join("target/languages");
-    both(&folder).context(
-        "the examples in Python and JavaScript cannot be tested: python3 with venv and npm must be installed, and pypi.org and npmjs.org \
-         reachable; without them: cargo xtask test --without languages",
+    both(&folder()).context(
+        "the examples in Python and JavaScript cannot be tested: python3 with venv, npm and Node 18 or newer must be installed, and pypi.org and \
+         npmjs.org reachable; without them: cargo xtask test --without languages",
     )
 }
 

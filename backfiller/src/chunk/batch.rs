@@ -18,11 +18,11 @@ use engine::postgres::session::{BatchSettings, set_local};
 use engine::{relation, sqlite};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
+use ledger::role::crash;
 use ledger::tasks::Fence;
 use shared::clock::Clock;
 
 use crate::words::words;
-use ledger::role::crash;
 
 /// What stays the same for all batches of a chunk.
 #[derive(Debug)]

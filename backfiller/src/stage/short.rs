@@ -17,13 +17,13 @@ use engine::db::{Connection, Raw};
 use engine::error::{Class, classify, classify_commit};
 use engine::postgres::session::{BatchSettings, set_local, tag};
 use ledger::plan::{Phase, StepMode};
+use ledger::role::crash;
 use ledger::tasks::FailureClass;
 
 use super::ask::GoOn;
 use super::session::{NoSession, StepSession};
 use super::{Job, NotDone, failed, rebuild};
 use crate::rest::{jittered, rest};
-use ledger::role::crash;
 
 /// Longest statement. What holds an exclusive lock for longer does not belong into a short step.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,22 +57,15 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
         let (class, error) = match try_once(job, &mut session, attempt, &mut asked).await {
             Ok(Attempt::AlreadyDone) => return Ok(()),
             Ok(Attempt::Done) => return confirm(job, &mut session).await,
-            Err(Fault::End(end)) => return Err(end),
+            Err(Fault::End(end)) => return Err(known(job.phase, asked, end)),
             Err(Fault::Database(class, error)) => (class, error),
         };
         slow += u32::from(class == Class::StatementTimeout);
         if slow >= SLOW_LIMIT {
-            return Err(too_slow(job));
+            return Err(known(job.phase, asked, too_slow(job)));
         }
         if !class.is_retryable() {
-            // A drop that has failed re-opens the way back, so it fails only if it is known that it has not happened.
-            if job.phase == Phase::Drop && !asked {
-                return Err(NotDone::Returned(format!(
-                    "{}: nobody knows yet whether it has happened: {error}",
-                    job.step.title
-                )));
-            }
-            return Err(job.failure(class, &error));
+            return Err(known(job.phase, asked, job.failure(class, &error)));
         }
         job.note_retry(attempt, &error).await;
         if job.site.clock.monotonic() - began > LONGEST {
@@ -91,6 +84,17 @@ pub(super) async fn run(job: &Job<'_>) -> Result<(), NotDone> {
         rest(job.site, job.in_hand, jittered(pause(attempt))).await;
     }
     Ok(())
+}
+
+/// A drop that has failed re-opens the way back, so it fails only if it is known that it has not happened; else it is given back.
+fn known(phase: Phase, asked: bool, end: NotDone) -> NotDone {
+    match end {
+        NotDone::Failed(failure) if phase == Phase::Drop && !asked => NotDone::Returned(format!(
+            "nobody knows yet whether it has happened: {}",
+            failure.message
+        )),
+        end => end,
+    }
 }
 
 async fn try_once(
@@ -280,6 +284,20 @@ fn pause(attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drop_fails_only_once_it_is_known_that_it_has_not_happened() {
+        let end = |phase, asked| {
+            let refused = failed(FailureClass::Permission, "drop: the server refuses".to_owned());
+            known(phase, asked, refused)
+        };
+        assert!(
+            matches!(end(Phase::Drop, false), NotDone::Returned(why) if why.ends_with("the server refuses"))
+        );
+        assert!(matches!(end(Phase::Drop, true), NotDone::Failed(_)));
+        assert!(matches!(end(Phase::Expand, false), NotDone::Failed(_)));
+        assert!(matches!(known(Phase::Drop, false, NotDone::Lost), NotDone::Lost));
+    }
 
     #[test]
     fn lock_waits_stay_short_and_pauses_grow() {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::input::{Acknowledged, Expressions};
 use super::sqlite::Shape;
 use super::{dialect, names};
+use crate::kinds::Change;
 use crate::spec::{Code, Fault, Spec};
 
 /// Everything found out so far.
@@ -228,6 +229,22 @@ impl<'a> Draft<'a> {
     /// Writes down a fault with the line of the spec.
     pub(super) fn fault(&mut self, index: usize, key: &str, code: Code, message: impl Into<String>) {
         self.faults.push(self.spec.fault(index, key, code, message));
+    }
+
+    /// The changes of a table, in the order of the spec.
+    pub(super) fn changes_of(&self, table: usize) -> impl Iterator<Item = &'a Change> {
+        let all = self.spec.changes.iter().zip(&self.table_of);
+        all.filter(move |(_, of)| **of == Some(table))
+            .map(|(declared, _)| &declared.change)
+    }
+
+    /// Some change fills a column of the table.
+    pub(super) fn is_filled(&self, table: usize) -> bool {
+        self.changes_of(table).any(|change| match change {
+            Change::AddColumn(change) => change.up.is_some(),
+            Change::RenameColumn(_) => true,
+            Change::Sql(_) => false,
+        })
     }
 
     /// Whether some change of a table has a fault: what would follow from it need not be told too.

@@ -39,12 +39,7 @@ pub(super) fn unchecked(draft: &mut Draft<'_>) {
 }
 
 pub(super) fn adds_columns(draft: &Draft<'_>, at: usize) -> bool {
-    draft
-        .spec
-        .changes
-        .iter()
-        .zip(&draft.table_of)
-        .any(|(declared, table)| *table == Some(at) && declared.change.new_column().is_some())
+    draft.changes_of(at).any(|change| change.new_column().is_some())
 }
 
 fn prepared_star(draft: &mut Draft<'_>, at: usize) {
@@ -89,12 +84,8 @@ fn user_trigger(draft: &mut Draft<'_>, at: usize, trigger: &Trigger) {
 
 fn dependents(draft: &mut Draft<'_>, at: usize, table: &Table) {
     let replaced: Vec<String> = draft
-        .spec
-        .changes
-        .iter()
-        .zip(&draft.table_of)
-        .filter(|(_, of)| **of == Some(at))
-        .filter_map(|(declared, _)| match &declared.change {
+        .changes_of(at)
+        .filter_map(|change| match change {
             Change::AddColumn(change) => change.replaces.clone(),
             Change::RenameColumn(change) => Some(change.from.clone()),
             Change::Sql(_) => None,
@@ -112,11 +103,8 @@ fn dependents(draft: &mut Draft<'_>, at: usize, table: &Table) {
 
 fn partitions(draft: &mut Draft<'_>, at: usize, table: &Table) {
     let renames = draft
-        .spec
-        .changes
-        .iter()
-        .zip(&draft.table_of)
-        .any(|(declared, of)| *of == Some(at) && matches!(declared.change, Change::RenameColumn(_)));
+        .changes_of(at)
+        .any(|change| matches!(change, Change::RenameColumn(_)));
     let partitioned = table.kind == engine::catalog::TableKind::Partitioned;
     if partitioned && renames {
         let message = format!(

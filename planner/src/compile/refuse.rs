@@ -19,7 +19,7 @@ pub(super) fn tables(draft: &mut Draft<'_>) {
         let table = draft.tables[at].table;
         if kind(draft, at, table) {
             inheritance(draft, at, table);
-            if is_filled(draft, at) {
+            if draft.is_filled(at) {
                 row_security(draft, at, table);
             }
             published(draft, at, table);
@@ -57,23 +57,6 @@ pub(super) fn overlaps(draft: &mut Draft<'_>) {
             }
         }
     }
-}
-
-/// Some change fills a column of it.
-fn is_filled(draft: &Draft<'_>, at: usize) -> bool {
-    draft
-        .spec
-        .changes
-        .iter()
-        .zip(&draft.table_of)
-        .any(|(declared, table)| {
-            *table == Some(at)
-                && match &declared.change {
-                    Change::AddColumn(change) => change.up.is_some(),
-                    Change::RenameColumn(_) => true,
-                    Change::Sql(_) => false,
-                }
-        })
 }
 
 fn fault(draft: &mut Draft<'_>, at: usize, code: Code, message: String) {
@@ -183,7 +166,7 @@ fn published(draft: &mut Draft<'_>, at: usize, table: &Table) {
         }
     }
     let published = !named.is_empty() || !catalog.publications_for_all_tables.is_empty();
-    if published && is_filled(draft, at) {
+    if published && draft.is_filled(at) {
         replica_identity(draft, at, table);
     }
 }

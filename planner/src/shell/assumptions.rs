@@ -1,19 +1,17 @@
 //! Are our objects and the columns the plan relies on still there? (invariant 10, PITFALLS 28)
 //!
 //! Looked at once the triggers are in place: at the gate into the backfill, after a chunk saw another
-//! fingerprint, and every two seconds while the job rests on its triggers, until old is dropped; after that only the columns are. The questions are the plan's own:
-//! each step says with its `done` query whether what it made is still there and ours, until a step of a later phase has put
-//! something else in its place.
+//! fingerprint, and every two seconds while the job rests on its triggers, until old is dropped; after that only the columns are.
+//! The questions are the plan's own: each step says with its `done` query whether what it made is still there and ours, until a
+//! step of a later phase has put something else in its place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::db::Raw;
-use engine::postgres::triggers::{self, Versions};
-
-use engine::db::{self, Connection};
+use engine::db::{self, Connection, Raw};
 use engine::error::Class;
 use engine::mirror::Authority;
+use engine::postgres::triggers::{self, Versions};
 use ledger::plan::Phase;
 use ledger::steps::TaskState;
 use ledger::{JobState, Plan};

@@ -81,3 +81,29 @@ fn reason(machine: &Machine) -> Option<String> {
         Some(HoldCause::Step | HoldCause::Drift) | None => machine.reason(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::Hold;
+    use crate::decide::tests_support::machine;
+
+    #[test]
+    fn an_event_names_no_row() {
+        let held = |cause| Machine {
+            hold: Some(Hold {
+                cause,
+                why: "row {\"email\": \"ann@x\"}: it raises".to_owned(),
+            }),
+            ..machine()
+        };
+        for cause in [HoldCause::Data, HoldCause::Verification] {
+            let said = reason(&held(cause)).unwrap();
+            assert!(
+                !said.contains("ann@x") && said.contains("`sluice status`"),
+                "{said}"
+            );
+        }
+        assert!(reason(&held(HoldCause::Step)).unwrap().contains("it raises"));
+    }
+}

@@ -8,7 +8,7 @@ use ledger::checks::{Outcome as Conclusion, Verdict};
 use ledger::chunks::Progress;
 use ledger::pace::{REPLICA_LAG, Signal};
 use ledger::tasks::{Claimed, Failure, FailureClass, Fence};
-use ledger::{Error, chunks, sweeps};
+use ledger::{Error, chunks, steps, sweeps};
 use proto::{JobId, LeaseId};
 
 use super::{Outcome, claimed, job_on, lapse, on_each_engine, one_chunk, range};
@@ -70,6 +70,10 @@ async fn a_zombie_can_neither_advance_nor_finish_nor_renew() -> Outcome {
             (heir.fence.attempt, heir.took_over),
             (2, Some(zombie.fence.lease))
         );
+        let mut conn = ledger.pool().acquire().await?;
+        assert!(steps::is_held(&mut conn, task, heir.fence).await?);
+        assert!(!steps::is_held(&mut conn, task, zombie.fence).await?);
+        drop(conn);
 
         let step = Progress {
             cursor_block: 10,

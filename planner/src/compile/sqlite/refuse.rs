@@ -21,7 +21,7 @@ pub(super) fn tables(draft: &mut Draft<'_>) {
         let table = draft.tables[at].table;
         if kind(draft, at, table) && ours(draft, at, table) {
             options(draft, at, table);
-            if is_filled(draft, at) {
+            if draft.is_filled(at) {
                 written_by_triggers(draft, at, table);
             }
         }
@@ -34,18 +34,6 @@ pub(super) fn tables(draft: &mut Draft<'_>) {
 fn fault(draft: &mut Draft<'_>, at: usize, code: Code, message: String) {
     let index = draft.tables[at].first_change;
     draft.fault(index, "table", code, message);
-}
-
-/// Some change fills a column of it.
-fn is_filled(draft: &Draft<'_>, at: usize) -> bool {
-    let changes = draft.spec.changes.iter().zip(&draft.table_of);
-    changes
-        .filter(|(_, table)| **table == Some(at))
-        .any(|(declared, _)| match &declared.change {
-            Change::AddColumn(change) => change.up.is_some(),
-            Change::RenameColumn(_) => true,
-            Change::Sql(_) => false,
-        })
 }
 
 /// False if it is not a table of ours to change; other rules would only repeat that.

@@ -265,17 +265,19 @@ fn what_goes_missing_while_it_is_watched_holds_the_job_until_a_person_takes_it_a
     world.facts.drift = Some("column public.track.seconds is gone".to_owned());
     while world.look() {}
     assert_eq!(world.machine.state, JobState::Held);
-    let why = world
-        .machine
-        .hold
-        .clone()
-        .map(|hold| hold.why)
-        .unwrap_or_default();
+    let why = why_held(&world);
     assert!(
         why.contains("seconds is gone") && why.contains("`sluice resume` takes it as it is"),
         "{why}"
     );
     assert!(matches!(world.say(back(true)), Answer::Refused(_)));
+    assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
+    while world.look() {}
+    assert_eq!(world.machine.state, JobState::Watching);
+    // Another one is another matter.
+    world.facts.drift = Some("column public.track.seconds is gone; table public.tag is gone".to_owned());
+    while world.look() {}
+    assert_eq!(world.machine.state, JobState::Held);
     assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));
     world.run_until(JobState::Done);
 }
@@ -317,6 +319,11 @@ fn every_waiting_state_says_for_what_and_until_when() {
     }
 }
 
+fn why_held(world: &World) -> String {
+    let hold = world.machine.hold.as_ref();
+    hold.map(|hold| hold.why.clone()).unwrap_or_default()
+}
+
 fn fail_the_drop(world: &mut World, class: FailureClass) {
     world.pass(1000);
     while world.look() {}
@@ -330,12 +337,7 @@ fn fail_the_drop(world: &mut World, class: FailureClass) {
 fn a_drop_that_failed_and_dropped_nothing_leaves_the_way_back_open() {
     let mut world = at(JobState::SoftDropped);
     fail_the_drop(&mut world, FailureClass::Permanent);
-    let why = world
-        .machine
-        .hold
-        .clone()
-        .map(|hold| hold.why)
-        .unwrap_or_default();
+    let why = why_held(&world);
     assert!(why.contains("or go back with `sluice rollback`"), "{why}");
     assert!(matches!(world.say(back(true)), Answer::Applied(_)));
     world.run_until(JobState::RolledBack);
@@ -357,12 +359,7 @@ fn a_drop_that_failed_is_tried_again_only_after_everything_before_it_was_asked_a
 fn a_drop_that_was_committed_and_not_confirmed_has_no_way_back() {
     let mut world = at(JobState::SoftDropped);
     fail_the_drop(&mut world, FailureClass::Drift);
-    let why = world
-        .machine
-        .hold
-        .clone()
-        .map(|hold| hold.why)
-        .unwrap_or_default();
+    let why = why_held(&world);
     assert!(why.contains("no way back any more"), "{why}");
     assert!(matches!(world.say(back(true)), Answer::Refused(_)));
     assert!(matches!(world.say(Command::Resume), Answer::Applied(_)));

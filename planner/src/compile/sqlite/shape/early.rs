@@ -20,12 +20,8 @@ use crate::kinds::Change;
 /// For every renamed column of the table.
 pub(super) fn indexes(draft: &Draft<'_>, at: usize) -> Result<Vec<Early>, String> {
     let renames: Vec<(&str, &str)> = draft
-        .spec
-        .changes
-        .iter()
-        .zip(&draft.table_of)
-        .filter(|(_, of)| **of == Some(at))
-        .filter_map(|(declared, _)| match &declared.change {
+        .changes_of(at)
+        .filter_map(|change| match change {
             Change::RenameColumn(change) => Some((change.from.as_str(), change.to.as_str())),
             Change::AddColumn(_) | Change::Sql(_) => None,
         })
@@ -83,16 +79,13 @@ pub(in crate::compile::sqlite) fn is_like_an_index(constraint: &Constraint) -> b
 
 /// One of them is replaced and goes, so nothing like it is left.
 fn goes(draft: &Draft<'_>, at: usize, columns: &[String]) -> bool {
-    let changes = draft.spec.changes.iter().zip(&draft.table_of);
-    changes
-        .filter(|(_, of)| **of == Some(at))
-        .any(|(declared, _)| match &declared.change {
-            Change::AddColumn(change) => change
-                .replaces
-                .as_ref()
-                .is_some_and(|old| columns.iter().any(|c| is_same(Sqlite, c, old))),
-            Change::RenameColumn(_) | Change::Sql(_) => false,
-        })
+    draft.changes_of(at).any(|change| match change {
+        Change::AddColumn(change) => change
+            .replaces
+            .as_ref()
+            .is_some_and(|old| columns.iter().any(|c| is_same(Sqlite, c, old))),
+        Change::RenameColumn(_) | Change::Sql(_) => false,
+    })
 }
 
 fn of_index(index: &Index, renames: &[(&str, &str)]) -> Result<String, Unsafe> {

@@ -27,14 +27,7 @@ impl Last {
             must: false,
             dropped_indexes: Vec::new(),
         };
-        let changes = draft.spec.changes.iter().zip(&draft.table_of);
-        let of_table = || {
-            changes
-                .clone()
-                .filter(|(_, of)| **of == Some(at))
-                .map(|(declared, _)| &declared.change)
-        };
-        for change in of_table() {
+        for change in draft.changes_of(at) {
             if let Change::RenameColumn(change) = change {
                 last.rename(table, &change.from, &change.to)?;
             }
@@ -53,7 +46,7 @@ impl Last {
             }
         }
         // Last, because a table has at least one column.
-        for change in of_table() {
+        for change in draft.changes_of(at) {
             if let Change::AddColumn(change) = change
                 && let Some(old) = &change.replaces
             {

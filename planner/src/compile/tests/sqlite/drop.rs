@@ -132,6 +132,16 @@ async fn an_index_that_cannot_stand_on_an_empty_column_comes_at_the_drop() {
             .rows("SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 't' AND name LIKE 'sluice%'")
             .await;
         assert_eq!(found.len(), usize::from(stands), "{index}: {found:?}");
+        // Once new leads nobody could put it back, so nobody asks for it.
+        let made = plan
+            .steps
+            .iter()
+            .find(|step| step.statements[0].contains("INDEX IF NOT EXISTS"));
+        assert_eq!(
+            made.and_then(|step| step.holds_until),
+            stands.then_some(Phase::Lead),
+            "{index}"
+        );
         let named = plan.notices.iter().any(|n| n.code == "SL-INDEX-LATER");
         assert_eq!(named, !stands, "{index}");
     }
