@@ -14,7 +14,7 @@ use shared::clock::Clock;
 use crate::error::Error;
 
 /// Format of the ledger after the last migration below.
-pub const FORMAT: i32 = 1;
+pub const FORMAT: i32 = 2;
 
 /// How long another migrator is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,12 +29,20 @@ struct Migration {
     sqlite: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    postgresql: include_str!("../migrations/postgresql/0001_foundation.sql"),
-    sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        postgresql: include_str!("../migrations/postgresql/0001_foundation.sql"),
+        sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "budget",
+        postgresql: include_str!("../migrations/postgresql/0002_budget.sql"),
+        sqlite: include_str!("../migrations/sqlite/0002_budget.sql"),
+    },
+];
 
 impl Migration {
     fn sql(&self, engine: EngineKind) -> &'static str {

@@ -185,7 +185,7 @@ const OWNER_GRANTS: &[&str] = &[
 const DATA_GRANTS: &[&str] = &[
     "GRANT USAGE ON SCHEMA sluice",
     "GRANT SELECT, UPDATE ON sluice.chunk_cursor",
-    "GRANT SELECT ON sluice.throttle, sluice.job, sluice.task",
+    "GRANT SELECT ON sluice.throttle, sluice.share, sluice.job, sluice.task",
 ];
 
 /// The monitor role reads only.
