@@ -14,7 +14,7 @@ mod size;
 
 use std::time::Duration;
 
-use ledger::role::site::{InHand, Site};
+use ledger::role::site::{Site, Taken};
 use ledger::tasks::{Claim, Failure, FailureClass};
 use proto::TaskId;
 use proto::message::{ChunkTask, TaskOutcome};
@@ -53,8 +53,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToken) -> Handled {
     let claiming = within(&*site.clock, ANSWERS_WITHIN, claim(site, task.task));
     let in_hand = match claiming.await {
-        Some(Ok(Some(in_hand))) => in_hand,
-        Some(Ok(None)) => return Handled::forget(),
+        Some(Ok(Taken::InHand(in_hand))) => in_hand,
+        Some(Ok(Taken::Nothing)) => return Handled::forget(),
+        Some(Ok(Taken::SetAside(why))) => return Handled::park(why),
         None => {
             tracing::warn!(task = %task.task, "the ledger does not answer; the message of a chunk comes again");
             return Handled::later(LATER);
@@ -94,8 +95,7 @@ pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToke
     handled
 }
 
-/// None: there is nothing to do for this message.
-async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Error> {
+async fn claim(site: &Site, task: TaskId) -> Result<Taken, takeover::Error> {
     if let Some(lapsed) = site.target.ledger.lapsed_lease(task).await?
         && takeover::end_batches(site, lapsed).await? == Predecessor::StillThere
     {

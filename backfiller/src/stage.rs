@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use engine::error::Class;
 use ledger::plan::{Phase, Plan, Step, StepMode};
-use ledger::role::site::{InHand, Site};
+use ledger::role::site::{InHand, Site, Taken};
 use ledger::tasks::{Failure, FailureClass, Work};
 use proto::message::TaskOutcome;
 use proto::{Envelope, TaskId};
@@ -61,10 +61,10 @@ struct Job<'a> {
 /// Ends the predecessor and claims.
 pub(crate) async fn admit(site: &Site, task: TaskId) -> Admission {
     match claim(site, task).await {
-        Ok(in_hand) => Admission {
-            settlement: Settlement::Done,
-            in_hand,
-        },
+        Ok(taken) => {
+            let (settlement, in_hand) = taken.admit();
+            Admission { settlement, in_hand }
+        }
         Err(error) => {
             tracing::warn!(%task, error = %chain(&error), "a stage task could not be claimed; its message comes again");
             Admission {
@@ -75,15 +75,16 @@ pub(crate) async fn admit(site: &Site, task: TaskId) -> Admission {
     }
 }
 
-async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Error> {
+async fn claim(site: &Site, task: TaskId) -> Result<Taken, takeover::Error> {
     let ledger = &site.target.ledger;
     let lapsed = ledger.lapsed_lease(task).await?;
     if lapsed.is_some() && takeover::end_step(site, task).await? == Predecessor::StillThere {
         tracing::warn!(%task, "the backend of the last attempt cannot be ended; the step is not repeated until it is gone");
-        return Ok(None);
+        return Ok(Taken::Nothing);
     }
-    let Some(in_hand) = site.claim(task).await? else {
-        return Ok(None);
+    let in_hand = match site.claim(task).await? {
+        Taken::InHand(in_hand) => in_hand,
+        other => return Ok(other),
     };
     let claim = in_hand.claim;
     if claim.took_over.is_some() && claim.took_over != lapsed {
@@ -96,9 +97,9 @@ async fn claim(site: &Site, task: TaskId) -> Result<Option<InHand>, takeover::Er
                 "another worker had it in between",
             )
             .await?;
-        return Ok(None);
+        return Ok(Taken::Nothing);
     }
-    Ok(Some(in_hand))
+    Ok(Taken::InHand(in_hand))
 }
 
 /// Runs the step and writes what came of it. The event to tell, if the task was still ours at the end.

@@ -98,6 +98,7 @@ pub(crate) fn plan() -> Plan {
         budget: Budget {
             max_parallel: 2,
             max_rows_per_second: None,
+            max_wal_bytes_per_second: None,
             max_replica_lag: Duration::from_secs(5),
             target_batch: Duration::from_millis(250),
         },

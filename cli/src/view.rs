@@ -82,6 +82,7 @@ mod tests {
                 reason: Some(why.to_owned()),
                 max_parallel: 1,
                 rows_per_second: None,
+                shared: false,
             };
             is_throttled(&example::job(state), &pace)
         };

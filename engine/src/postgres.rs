@@ -11,5 +11,6 @@ pub mod privileges;
 pub mod replica_lag;
 pub mod session;
 pub mod triggers;
+pub mod wal;
 
 pub use error::Error;

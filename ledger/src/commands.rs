@@ -67,6 +67,9 @@ pub struct Tune {
     /// Rows a second; 0 lifts the limit.
     #[serde(default)]
     pub max_rows_per_second: Option<u64>,
+    /// Bytes of write-ahead log a second; 0 lifts the limit.
+    #[serde(default)]
+    pub max_wal_bytes_per_second: Option<u64>,
     /// Replica lag in milliseconds.
     #[serde(default)]
     pub max_replica_lag_ms: Option<u64>,

@@ -29,6 +29,7 @@ pub mod pace;
 pub mod plan;
 pub mod quarantine;
 pub mod role;
+pub mod shares;
 pub mod status;
 pub mod steps;
 pub mod sweeps;

@@ -37,8 +37,10 @@ pub struct Pace {
     pub reason: Option<String>,
     /// Chunks in flight.
     pub max_parallel: u32,
-    /// Each lease's share of the budget, rows a second. Shares sum to the budget.
+    /// What each lease may write a second if its worker knows no shares (format 1 of the ledger).
     pub rows_per_second: Option<u64>,
+    /// A rate of the job or of its target is limited: each lease needs a share of its own.
+    pub shared: bool,
 }
 
 /// Name of the signal that says how far behind a replica is, in seconds.
@@ -144,7 +146,7 @@ impl Ledger {
     pub async fn pace(&self, job: JobId) -> Result<Option<(Pace, Duration)>, Error> {
         let row = db::query(
             "/* ledger.pace */
-            SELECT go, reason, max_parallel, rows_per_second,
+            SELECT go, reason, max_parallel, rows_per_second, shared,
                 stopped_ms + CAST(coalesce(extract(epoch FROM clock_timestamp() - stopped_at) * 1000, 0) AS bigint) AS stopped_ms
             FROM sluice.throttle
             WHERE job = $1",
@@ -163,6 +165,7 @@ impl Ledger {
                     rows_per_second: row
                         .try_get::<Option<i64>, _>("rows_per_second")?
                         .map(i64::unsigned_abs),
+                    shared: row.try_get("shared")?,
                 },
                 Duration::from_millis(stopped.unsigned_abs()),
             ))
@@ -195,8 +198,8 @@ pub async fn set(
 ) -> Result<(), Error> {
     db::query(
         "/* ledger.pace_set */
-        INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, stopped_at)
-        SELECT $1, $2, $3, $4, $5, CASE WHEN $6 THEN clock_timestamp() END
+        INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, shared, stopped_at)
+        SELECT $1, $2, $3, $4, $5, $8, CASE WHEN $6 THEN clock_timestamp() END
         WHERE EXISTS (
             SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $7 AND until > clock_timestamp())
         ON CONFLICT (job) DO UPDATE
@@ -204,6 +207,7 @@ pub async fn set(
             reason = excluded.reason,
             max_parallel = excluded.max_parallel,
             rows_per_second = excluded.rows_per_second,
+            shared = excluded.shared,
             beat_at = clock_timestamp(),
             stopped_ms = t.stopped_ms + CASE
                 WHEN t.stopped_at IS NOT NULL AND NOT $6
@@ -218,6 +222,7 @@ pub async fn set(
     .bind(pace.rows_per_second.map(|r| r as i64))
     .bind(!pace.go && stop == StopKind::Signal)
     .bind(planner.0)
+    .bind(pace.shared)
     .execute(conn)
     .await
     .map_err(Error::of("ledger.pace_set"))?;

@@ -154,6 +154,9 @@ pub struct Budget {
     pub max_parallel: u32,
     /// Rows a second over all workers; None: not limited.
     pub max_rows_per_second: Option<u64>,
+    /// Bytes of write-ahead log a second over all workers; None: not limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wal_bytes_per_second: Option<u64>,
     /// Above this replica lag nothing is written.
     pub max_replica_lag: Duration,
     /// A batch aims at this time.

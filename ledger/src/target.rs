@@ -13,7 +13,7 @@ use engine::postgres::session::{Route, SessionOptions};
 use proto::TargetName;
 use shared::clock::{Clock, within};
 use shared::service::Part;
-use shared::settings::{DatabaseRole, TargetSettings};
+use shared::settings::{DatabaseRole, TargetBudget, TargetSettings};
 
 use crate::error::Error as LedgerError;
 use crate::open::{Ledger, Setup};
@@ -31,6 +31,8 @@ pub struct Target {
     pub owner: Pool,
     /// Signals; direct.
     pub monitor: Pool,
+    /// What all jobs together may load it with.
+    pub budget: TargetBudget,
 }
 
 /// How a process presents itself and how many connections it wants.
@@ -150,6 +152,7 @@ impl Target {
             data,
             owner,
             monitor,
+            budget: settings.budget,
         })
     }
 

@@ -6,9 +6,10 @@
 //! Leases use the database's clock. The fence is (attempt, lease id): the attempt alone could be issued twice after an
 //! asynchronous fail-over.
 //!
-//! `issue` makes, cancels and revives the rows; `outstanding` says whose message is due; `claim` takes one and keeps it;
+//! `issue` makes, cancels and revives the rows; `admit` says which chunks may be in flight; `outstanding` says whose message is due; `claim` takes one and keeps it;
 //! `finish` ends it or gives it back.
 
+mod admit;
 mod claim;
 mod finish;
 mod issue;
@@ -27,6 +28,10 @@ pub use outstanding::{Outstanding, REPUBLISH_AFTER};
 
 /// How long a lease lasts without renewal. The holder renews every third of it and stops a margin early.
 pub const LEASE: Duration = Duration::from_secs(15);
+
+/// So many leases in a row may lapse without progress; then the task fails. A worker that is killed now and then, and one that is
+/// cut off, lets a lease lapse too: it takes bad luck, or a task that ends its workers, to do so on the same task again and again.
+pub const MOST_LAPSES: i32 = 5;
 
 /// What a task asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +60,7 @@ pub enum Work {
 }
 
 /// A claimed task: what to do, and the fence under which to do it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The task.
     pub task: TaskId,
@@ -79,14 +84,16 @@ pub struct Fence {
 }
 
 /// Why a claim got nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed<T> {
     /// It is ours now.
     Ours(T),
     /// Done, failed, cancelled, or never existed: forget the message.
     NothingToDo,
-    /// Somebody holds it, or it is not due yet; the planner will issue it again if need be.
+    /// Somebody holds it, or it is not due or not admitted yet; the planner will issue it again if need be.
     Busy,
+    /// It has failed for good, because it ended everybody who worked on it: park the message with this reason.
+    SetAside(String),
 }
 
 /// Why a task failed, as the ledger keeps it.

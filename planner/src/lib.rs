@@ -6,6 +6,7 @@
 //! through its life, [`pace`] the pure rule of how hard to push; [`shell`] carries decisions out;
 //! [`start()`] runs a shell for every target, as [`targets`] says that it is there.
 
+pub mod budget;
 pub mod compile;
 pub mod decide;
 pub mod kinds;

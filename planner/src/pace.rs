@@ -2,13 +2,14 @@
 //!
 //! The rules: a person's word and the job's state come first; then every required signal must be
 //! there, fresh, readable and under its limit (invariant 7: it fails closed). A job that a signal stopped goes on only
-//! below the resume level, so that it does not flutter around the limit. Each lease may use its share of the rows a
-//! second: the budget over the chunks in flight, so shares sum to the budget however many workers there are (invariant 8).
+//! below the resume level, so that it does not flutter around the limit. How the rates are shared among leases is [`crate::budget`]'s.
 
 use std::time::Duration;
 
 use ledger::pace::{Pace, REPLICA_LAG, SAMPLER, Signal, StopKind};
+use ledger::plan::Budget;
 
+use crate::budget::Limits;
 use crate::decide::Machine;
 
 /// A reading older than this is no reading.
@@ -17,24 +18,27 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// Part of the limit below which a stopped job goes on.
 const RESUME: f64 = 0.5;
 
-/// What the job may do now, and what kind of reason stops it. `leased` tasks are in hand: after `tune` lowered
-/// `max_parallel` there may be more of them than that, and they share the budget too. `signals` is None where there is nothing to
-/// sample: a file has no replicas.
+/// What the job may do now, and what kind of reason stops it. `leased` tasks are in hand; a worker that knows no shares takes an even
+/// part. `signals` is None where there is nothing to sample: a file has no replicas.
 #[must_use]
 pub fn pace(
     machine: &Machine,
+    target: Limits,
     signals: Option<&[Signal]>,
     leased: u64,
     before: Option<&Pace>,
 ) -> (Pace, StopKind) {
     let budget = &machine.budget;
+    let rows = [budget.max_rows_per_second, target.rows]
+        .into_iter()
+        .flatten()
+        .min();
     let mut pace = Pace {
         go: true,
         reason: None,
         max_parallel: budget.max_parallel,
-        rows_per_second: budget
-            .max_rows_per_second
-            .map(|r| (r / u64::from(budget.max_parallel.max(1)).max(leased)).max(1)),
+        rows_per_second: rows.map(|r| (r / u64::from(budget.max_parallel.max(1)).max(leased)).max(1)),
+        shared: target.any() || limits(budget).any(),
     };
     if !machine.writes_rows() {
         pace.go = false;
@@ -60,6 +64,15 @@ pub fn pace(
         pace.reason = Some(reason);
     }
     (pace, StopKind::Signal)
+}
+
+/// The rates of a job's budget.
+#[must_use]
+pub fn limits(budget: &Budget) -> Limits {
+    Limits {
+        rows: budget.max_rows_per_second,
+        wal_bytes: budget.max_wal_bytes_per_second,
+    }
 }
 
 fn sampler_fault(signals: &[Signal]) -> Option<String> {
@@ -126,7 +139,7 @@ mod tests {
         let mut machine = machine();
         machine.state = JobState::Backfilling;
         machine.budget.max_replica_lag = Duration::from_secs(2);
-        let (pace, _) = pace(&machine, Some(signals), 0, before);
+        let (pace, _) = pace(&machine, Limits::default(), Some(signals), 0, before);
         match expected {
             None => assert!(pace.go, "{pace:?}"),
             Some(part) => assert!(
@@ -140,7 +153,7 @@ mod tests {
     fn nothing_is_waited_for_where_there_is_nothing_to_sample() {
         let mut machine = machine();
         machine.state = JobState::Backfilling;
-        assert!(super::pace(&machine, None, 0, None).0.go);
+        assert!(super::pace(&machine, Limits::default(), None, 0, None).0.go);
     }
 
     #[test]
@@ -179,6 +192,7 @@ mod tests {
             reason: Some("replica_lag of replica1 is 3.0 s, limit 2.0 s".to_owned()),
             max_parallel: 1,
             rows_per_second: None,
+            shared: false,
         };
         check(
             &[alive.clone(), signal(REPLICA_LAG, Some(1.5), 0.1)],
@@ -189,19 +203,28 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_all_leases_sum_to_the_budget() {
+    fn workers_that_know_no_shares_take_even_parts_of_the_lower_limit() {
         let mut machine = machine();
         machine.state = JobState::Backfilling;
         machine.budget.max_parallel = 4;
         machine.budget.max_rows_per_second = Some(20_000);
-        let (pace, _) = pace(&machine, Some(&[signal(SAMPLER, Some(0.0), 0.1)]), 0, None);
-        assert_eq!(pace.rows_per_second, Some(5_000));
+        let part = |machine: &Machine, target: Limits, leased| {
+            let (pace, _) = super::pace(machine, target, None, leased, None);
+            (pace.shared, pace.rows_per_second)
+        };
+        assert_eq!(part(&machine, Limits::default(), 0), (true, Some(5_000)));
         machine.budget.max_parallel = 1;
-        let (tuned, _) = super::pace(&machine, Some(&[signal(SAMPLER, Some(0.0), 0.1)]), 4, None);
         assert_eq!(
-            tuned.rows_per_second,
-            Some(5_000),
+            part(&machine, Limits::default(), 4),
+            (true, Some(5_000)),
             "four leases are still in hand"
         );
+        let target = Limits {
+            rows: Some(400),
+            wal_bytes: None,
+        };
+        assert_eq!(part(&machine, target, 4), (true, Some(100)));
+        machine.budget.max_rows_per_second = None;
+        assert_eq!(part(&machine, Limits::default(), 4), (false, None));
     }
 }

@@ -9,6 +9,8 @@ mod summary;
 use engine::catalog::EngineKind;
 use ledger::plan::{MIRROR_STAYS, Phase, Plan, Risk, RiskLevel, Sides, Step, StepMode};
 
+use shared::units::format_bytes;
+
 use crate::spec::keys::written;
 use page::Page;
 
@@ -276,8 +278,11 @@ fn budget(page: &mut Page, plan: &Plan) {
         || "rows a second not limited".to_owned(),
         |rows| format!("at most {rows} rows a second"),
     );
+    let wal = budget.max_wal_bytes_per_second.map_or_else(String::new, |bytes| {
+        format!(", at most {} of write-ahead log a second", format_bytes(bytes))
+    });
     let batches = format!(
-        "at most {} chunk(s) in flight, {rows}, batches of about {}",
+        "at most {} chunk(s) in flight, {rows}{wal}, batches of about {}",
         budget.max_parallel,
         written(budget.target_batch)
     );

@@ -60,6 +60,19 @@ pub struct TargetSettings {
     pub replicas: Vec<String>,
     /// Publications that may see our ledger and our columns, by name.
     pub acknowledge_publications: Vec<String>,
+    /// What all jobs together may load it with.
+    pub budget: TargetBudget,
+}
+
+/// The load that all jobs of a target together may make, however many workers there are. A job's own budget lies within it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetBudget {
+    /// Chunks in flight; None: each job's own limit alone.
+    pub max_parallel: Option<u32>,
+    /// Rows written a second; None: not limited.
+    pub max_rows_per_second: Option<u64>,
+    /// Bytes of write-ahead log a second; None: not limited.
+    pub max_wal_bytes_per_second: Option<u64>,
 }
 
 /// As whom a connection to a target works.
@@ -86,6 +99,7 @@ impl TargetSettings {
             ledger_url: None,
             replicas: Vec::new(),
             acknowledge_publications: Vec::new(),
+            budget: TargetBudget::default(),
         }
     }
 
@@ -105,7 +119,7 @@ impl TargetSettings {
     /// roles have the same file.
     #[must_use]
     pub fn beside_a_file(&self) -> Option<&'static str> {
-        let is_file = |url: &SecretString| url.expose_secret().starts_with("sqlite:");
+        let is_file = |url: &SecretString| is_file(url.expose_secret());
         let others = [
             ("admin_url", &self.admin_url),
             ("monitor_url", &self.monitor_url),
@@ -119,6 +133,11 @@ impl TargetSettings {
     }
 }
 
+/// Whether a URL names a file and not a server.
+fn is_file(url: &str) -> bool {
+    url.starts_with("sqlite:")
+}
+
 impl fmt::Debug for TargetSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |url: &Option<SecretString>| url.as_ref().map(|u| redact_url(u.expose_secret()));
@@ -129,6 +148,7 @@ impl fmt::Debug for TargetSettings {
             .field("ledger_url", &shown(&self.ledger_url))
             .field("replicas", &self.replicas)
             .field("acknowledge_publications", &self.acknowledge_publications)
+            .field("budget", &self.budget)
             .finish()
     }
 }

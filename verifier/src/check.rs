@@ -79,10 +79,10 @@ struct Check<'a> {
 pub(crate) async fn admit(site: &Site, task: TaskId) -> Admission {
     // A check only reads, and its record is compare-and-set: a predecessor that still runs does no harm.
     match site.claim(task).await {
-        Ok(in_hand) => Admission {
-            settlement: Settlement::Done,
-            in_hand,
-        },
+        Ok(taken) => {
+            let (settlement, in_hand) = taken.admit();
+            Admission { settlement, in_hand }
+        }
         Err(error) => {
             tracing::warn!(%task, error = %chain(&error), "a check could not be claimed; its message comes again");
             Admission {

@@ -15,11 +15,14 @@ use engine::db::{Connection, Pool, Raw};
 use engine::error::{Class, classify, classify_commit, is_gone, sqlstate};
 use engine::postgres::ident::{self, IdentError};
 use engine::postgres::session::{BatchSettings, set_local};
+use engine::postgres::wal;
 use engine::{relation, sqlite};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
 use ledger::role::crash;
+use ledger::shares::Share;
 use ledger::tasks::Fence;
+use proto::TaskId;
 use shared::clock::Clock;
 
 use crate::words::words;
@@ -55,7 +58,9 @@ pub(super) enum Batch {
         range: Range<u64>,
         seen: u64,
         changed: u64,
-        share: Option<u64>,
+        /// By how many bytes the server's write-ahead log grew meanwhile; 0 where the share does not limit it.
+        wal_bytes: u64,
+        share: Share,
         /// From the moment in which the transaction had begun: on SQLite that is how long it held the write lock.
         held: Duration,
     },
@@ -110,6 +115,7 @@ impl Ground<'_> {
             tx.rollback().await.map_err(Stop::Database)?;
             return Ok(Batch::Drifted(drift));
         }
+        let before = self.log_position(&mut tx, leave.share).await?;
         let (seen, changed) = self.update(&mut tx, range).await?;
         let progress = Progress {
             cursor_block: range.end,
@@ -121,6 +127,7 @@ impl Ground<'_> {
         chunks::advance(&mut tx, self.chunk.id, self.fence, progress)
             .await
             .map_err(Stop::Ledger)?;
+        let after = self.log_position(&mut tx, leave.share).await?;
         crash::point("batch.before_commit");
         tx.commit().await.map_err(Stop::Commit)?;
         crash::point("batch.after_commit");
@@ -128,7 +135,8 @@ impl Ground<'_> {
             range: range.clone(),
             seen,
             changed,
-            share: leave.rows_per_second,
+            wal_bytes: after.saturating_sub(before),
+            share: leave.share,
             held: self.clock.monotonic().saturating_sub(since),
         })
     }
@@ -150,12 +158,28 @@ impl Ground<'_> {
         if cursor >= self.chunk.end_block {
             return Ok(Begun::Not(Batch::Complete));
         }
-        let leave = chunks::leave(conn, self.chunk.job).await.map_err(Stop::Ledger)?;
+        let leave = chunks::leave_to_write(conn, self.chunk.job, self.task(), self.fence.lease)
+            .await
+            .map_err(Stop::Ledger)?;
         Ok(if leave.go && !leave.ended {
             Begun::At(cursor, leave)
         } else {
             Begun::Not(Batch::NotNow(leave))
         })
+    }
+
+    fn task(&self) -> TaskId {
+        TaskId::of_chunk(self.chunk.id)
+    }
+
+    /// 0 where nobody limits it.
+    async fn log_position(&self, conn: &mut Connection, share: Share) -> Result<u64, Stop> {
+        match conn.raw() {
+            Raw::Postgres(conn) if share.wal_bytes_per_second.is_finite() => {
+                wal::insert_position(conn).await.map_err(Stop::Database)
+            }
+            Raw::Postgres(_) | Raw::Sqlite(_) => Ok(0),
+        }
     }
 
     /// Block after the last one of this batch.

@@ -16,9 +16,10 @@ use engine::db::{self, Pool, Raw};
 use engine::error::Class;
 use engine::relation::{self, ROWIDS_A_BLOCK};
 use ledger::Plan;
-use ledger::chunks::{Chunk, Leave, leave};
+use ledger::chunks::{Chunk, Leave, leave_to_write};
 use ledger::plan::Fill;
 use ledger::role::site::{InHand, Site};
+use ledger::shares::Share;
 use ledger::tasks::{Failure, FailureClass};
 use proto::ChunkId;
 use shared::clock::within;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Fault, Ground, Order};
 use super::breath::Breath;
-use super::rate::Rate;
+use super::rate::{Rate, Spent};
 use super::setbacks::{Reaction, Setbacks};
 use super::size::{BatchSize, MAX_BLOCKS};
 use super::{End, LATER, SOON, culprit};
@@ -44,6 +45,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 const BESIDE: Duration = Duration::from_secs(15);
 /// Longest rest in one piece, so that a lost lease or connection is noticed.
 const SLICE: Duration = Duration::from_millis(500);
+/// How often the share is read anew while a batch waits for it; a lowered one counts as lowered after four times that.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Shift<'a> {
@@ -57,6 +60,8 @@ pub(super) struct Shift<'a> {
     server: Server,
     size: BatchSize,
     rate: Rate,
+    /// When the share was read last.
+    share_at: Duration,
     setbacks: Setbacks,
     breath: Breath,
     retries: u32,
@@ -99,21 +104,29 @@ impl<'a> Shift<'a> {
             .position(|f| f.id == chunk.fill)
             .ok_or(BeginError::NoSuchFill(chunk.fill))?;
         let server = ask_server(&site.target.data, &plan.fills[fill]).await?;
-        Ok(Self {
+        let now = site.clock.monotonic();
+        let mut shift = Self {
             site,
             in_hand,
             session,
             chunk,
             server,
-            size: BatchSize::first(plan.budget.max_rows_per_second.is_some()),
+            size: BatchSize::first(true),
             plan,
             fill,
-            rate: Rate::new(site.clock.monotonic()),
+            rate: Rate::new(now),
+            share_at: now,
             setbacks: Setbacks::default(),
             breath: Breath::default(),
             retries: 0,
             throttled: Duration::ZERO,
-        })
+        };
+        let leave = shift.ask_leave().await?;
+        if leave.go {
+            shift.size = BatchSize::first(leave.share != Share::UNLIMITED);
+            shift.take(leave.share);
+        }
+        Ok(shift)
     }
 
     /// Works until the chunk is done, cannot be done, or is to be given back.
@@ -123,9 +136,11 @@ impl<'a> Shift<'a> {
                 return self.leave_with(end).await;
             }
             let now = self.site.clock.monotonic();
-            let wait = self.rate.wait(now);
+            let wait = self.rate.wait(self.order().blocks, now);
             if !wait.is_zero() {
-                rest(self.site, self.in_hand, wait.min(SLICE)).await;
+                if let Some(end) = self.wait_for_budget(wait).await {
+                    return self.leave_with(end).await;
+                }
                 continue;
             }
             let batch = self.batch().await;
@@ -203,21 +218,32 @@ impl<'a> Shift<'a> {
                 range,
                 seen,
                 changed,
+                wal_bytes,
                 share,
                 held,
             } => {
                 let took = if self.fill().row.is_some() { held } else { took };
                 let now = self.site.clock.monotonic();
                 let ended = range.end >= self.chunk.end_block;
-                self.rate.set_share(share, now);
+                self.take(share);
                 let range = filled(self.fill(), range, seen);
-                self.rate.spend(range.end - range.start, seen, changed, now);
+                let blocks = range.end - range.start;
+                self.rate.spend(
+                    Spent {
+                        blocks,
+                        seen,
+                        changed,
+                        wal_bytes,
+                    },
+                    now,
+                );
                 self.size.committed(&range, took, self.plan.budget.target_batch);
                 self.setbacks.forget();
                 (self.retries, self.throttled) = (0, Duration::ZERO);
                 metrics::counter!("sluice_batches_total").increment(1);
                 metrics::counter!("sluice_rows_changed_total").increment(changed);
                 if ended {
+                    self.pay().await;
                     return Some(End::Finished);
                 }
                 self.breathe(took).await;
@@ -292,6 +318,42 @@ impl<'a> Shift<'a> {
         culprit::keys(&self.site.target.data, &self.plan, fill, &self.chunk, range.start).await
     }
 
+    fn take(&mut self, share: Share) {
+        let now = self.site.clock.monotonic();
+        self.rate.set_share(share, now);
+        self.share_at = now;
+    }
+
+    /// A piece of the wait for the next batch. Some: the chunk is to be given back.
+    async fn wait_for_budget(&mut self, wait: Duration) -> Option<End> {
+        rest(self.site, self.in_hand, wait.min(SLICE)).await;
+        if self.site.clock.monotonic() - self.share_at < READ_AGAIN {
+            return None;
+        }
+        match self.ask_leave().await {
+            Ok(leave) if leave.go => {
+                self.take(leave.share);
+                None
+            }
+            Ok(leave) => self.wait_for_leave(leave).await,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the share of the budget could not be read");
+                None
+            }
+        }
+    }
+
+    /// Waits until what was written is paid for, so that the next chunk does not begin with a clean slate.
+    async fn pay(&mut self) {
+        loop {
+            let debt = self.rate.debt(self.site.clock.monotonic());
+            if debt.is_zero() || self.should_end().is_some() {
+                return;
+            }
+            rest(self.site, self.in_hand, debt.min(SLICE)).await;
+        }
+    }
+
     /// Waits until the planner allows writing. Some: it took too long, or the job does not go on.
     async fn wait_for_leave(&mut self, first: Leave) -> Option<End> {
         let began = self.site.clock.monotonic();
@@ -332,7 +394,8 @@ impl<'a> Shift<'a> {
     async fn ask_leave(&self) -> Result<Leave, ledger::Error> {
         let pool = self.site.target.ledger.pool();
         let mut conn = pool.acquire().await.map_err(ledger::Error::of("ledger.leave"))?;
-        leave(&mut conn, self.chunk.job).await
+        let claim = &self.in_hand.claim;
+        leave_to_write(&mut conn, claim.job, claim.task, claim.fence.lease).await
     }
 
     /// Counts what no batch could carry any more.

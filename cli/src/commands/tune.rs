@@ -18,6 +18,9 @@ pub struct TuneArgs {
     /// Rows written a second, over all workers; 0 lifts the limit.
     #[arg(long, value_name = "N", group = "limit")]
     max_rows_per_second: Option<u64>,
+    /// Bytes of write-ahead log a second, over all workers; 0 lifts the limit.
+    #[arg(long, value_name = "BYTES", group = "limit")]
+    max_wal_bytes_per_second: Option<u64>,
     /// Nothing is written while a replica is further behind than this, such as 2s.
     #[arg(long, value_name = "TIME", group = "limit", value_parser = lag)]
     max_replica_lag: Option<Duration>,
@@ -44,6 +47,7 @@ pub async fn run(args: &TuneArgs) -> Result<Outcome, Error> {
     let tune = Tune {
         max_parallel: args.max_parallel,
         max_rows_per_second: args.max_rows_per_second,
+        max_wal_bytes_per_second: args.max_wal_bytes_per_second,
         max_replica_lag_ms: args
             .max_replica_lag
             .map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),

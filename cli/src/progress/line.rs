@@ -171,6 +171,7 @@ mod tests {
             reason: Some("replica_lag of standby is 9.0 s".to_owned()),
             max_parallel: 2,
             rows_per_second: None,
+            shared: false,
         };
         throttled.pace = Some((pace, Duration::ZERO));
         assert_eq!(

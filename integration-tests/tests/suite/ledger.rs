@@ -1,6 +1,7 @@
 //! The ledger on a real server and in a real file: its migrations, leases, fences and refusals. What every engine must do is one suite.
 
 mod approval;
+mod budget;
 mod opening;
 mod taking;
 mod work;
@@ -65,6 +66,14 @@ async fn claimed(ledger: &Ledger, task: TaskId, worker: &str) -> anyhow::Result<
     }
 }
 
+/// As if the planner had let every chunk in.
+async fn admitted(ledger: &Ledger) -> Outcome {
+    engine::db::query("UPDATE sluice.task SET admitted_at = clock_timestamp() WHERE kind = 'chunk'")
+        .execute(ledger.pool())
+        .await?;
+    Ok(())
+}
+
 /// As if fifteen seconds had gone by since the holder was last heard.
 async fn lapse(ledger: &Ledger, task: TaskId) -> Outcome {
     engine::db::query(
@@ -87,5 +96,7 @@ async fn one_chunk(ledger: &Ledger) -> anyhow::Result<(JobId, ChunkId, TaskId)> 
     let chunk = range(job, 0, 0, 10);
     let mut conn = ledger.pool().acquire().await?;
     chunks::create(&mut conn, job, &chunk).await?;
+    drop(conn);
+    admitted(ledger).await?;
     Ok((job, chunk.id, TaskId::of_chunk(chunk.id)))
 }

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS sluice.share (
     wal_bytes_per_second double precision NOT NULL,
     rows_before double precision NOT NULL,
     wal_bytes_before double precision NOT NULL,
-    lowered_at timestamptz NOT NULL DEFAULT '-infinity',
+    lowered_at timestamptz,
     granted_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE sluice.share IS 'What part of the budget a lease on a chunk may use; Infinity: not limited. Shares sum to the budget. A lowered one counts as what it was before until its worker must have seen it.';

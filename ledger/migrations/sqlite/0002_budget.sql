@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS sluice_share (
     wal_bytes_per_second REAL NOT NULL,
     rows_before REAL NOT NULL,
     wal_bytes_before REAL NOT NULL,
-    lowered_at TEXT NOT NULL DEFAULT '0000-01-01T00:00:00.000Z',
+    lowered_at TEXT,
     granted_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 );
 

@@ -3,13 +3,14 @@
 use engine::db::{self, Connection, Row};
 use std::time::Duration;
 
-use proto::JobId;
+use proto::{JobId, LeaseId, TaskId};
 
 use crate::error::Error;
 use crate::job::JobState;
+use crate::shares::Share;
 
 /// Whether a worker may go on with the next batch; read inside the batch's own transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Leave {
     /// The planner's word is fresh and says go.
     pub go: bool,
@@ -17,51 +18,92 @@ pub struct Leave {
     pub reason: Option<String>,
     /// The job no longer backfills (rollback, abort): give the chunk back at once.
     pub ended: bool,
-    /// This lease's share of the budget, rows a second.
-    pub rows_per_second: Option<u64>,
+    /// This lease's share of the budget.
+    pub share: Share,
 }
 
 /// Age at which the planner's word is stale and work stops (invariant 7).
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
-/// Reads whether the holder of a chunk may write now.
+/// Reads whether work on a job may go on now, for those who only read rows.
 ///
 /// # Errors
 /// What the database says.
 pub async fn leave(conn: &mut Connection, job: JobId) -> Result<Leave, Error> {
+    Ok(ask(conn, job, None).await?.leave)
+}
+
+/// Reads whether the holder of a chunk may write now, and how fast. Without a share of a limited budget it may not.
+///
+/// # Errors
+/// What the database says.
+pub async fn leave_to_write(
+    conn: &mut Connection,
+    job: JobId,
+    task: TaskId,
+    lease: LeaseId,
+) -> Result<Leave, Error> {
+    let Answer { mut leave, shared } = ask(conn, job, Some((task, lease))).await?;
+    if !shared {
+        leave.share = Share::UNLIMITED;
+    } else if leave.go && (leave.share.rows_per_second <= 0.0 || leave.share.wal_bytes_per_second <= 0.0) {
+        leave.go = false;
+        leave.reason = Some("waits for its share of the budget".to_owned());
+    }
+    Ok(leave)
+}
+
+struct Answer {
+    leave: Leave,
+    /// The budget is limited, so that a lease needs a share.
+    shared: bool,
+}
+
+async fn ask(conn: &mut Connection, job: JobId, holder: Option<(TaskId, LeaseId)>) -> Result<Answer, Error> {
     let row = db::query(
         "/* ledger.leave */
         SELECT t.go,
             t.reason,
             extract(epoch FROM clock_timestamp() - t.beat_at)::double precision AS age,
-            t.rows_per_second,
+            t.shared,
+            s.rows_per_second,
+            s.wal_bytes_per_second,
             j.state
         FROM sluice.throttle t
         JOIN sluice.job j ON j.id = t.job
+        LEFT JOIN sluice.share s ON s.task = $2 AND s.lease = $3
         WHERE t.job = $1",
     )
     // Asked over the data route too, which may be pooled: the driver names a persistent statement even without a cache.
     .persistent(false)
     .bind(job.0)
+    .bind(holder.map(|(task, _)| task.0))
+    .bind(holder.map(|(_, lease)| lease.0))
     .fetch_optional(conn)
     .await
     .map_err(Error::of("ledger.leave"))?;
     let Some(row) = row else {
-        return Ok(Leave {
+        let leave = Leave {
             go: false,
             reason: Some("the planner has not said anything about this job yet".to_owned()),
             ended: false,
-            rows_per_second: None,
-        });
+            share: Share::NONE,
+        };
+        return Ok(Answer { leave, shared: true });
     };
-    read_leave(&row).map_err(Error::of("ledger.leave"))
+    let shared: bool = row.try_get("shared").map_err(Error::of("ledger.leave"))?;
+    let leave = read_leave(&row).map_err(Error::of("ledger.leave"))?;
+    Ok(Answer { leave, shared })
 }
 
 fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
     let age: f64 = row.try_get("age")?;
     let state: String = row.try_get("state")?;
     let go: bool = row.try_get("go")?;
-    let share: Option<i64> = row.try_get("rows_per_second")?;
+    let rate = |column: &str| {
+        row.try_get::<Option<f64>, _>(column)
+            .map(Option::unwrap_or_default)
+    };
     let stale = age > STALE_AFTER.as_secs_f64();
     let backfills = state == JobState::Backfilling.as_str();
     Ok(Leave {
@@ -80,6 +122,9 @@ fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
             state.as_str(),
             "rolling-back" | "rolled-back" | "aborted" | "failed" | "done"
         ),
-        rows_per_second: share.map(|s| s.unsigned_abs()),
+        share: Share {
+            rows_per_second: rate("rows_per_second")?,
+            wal_bytes_per_second: rate("wal_bytes_per_second")?,
+        },
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proto::message::{TaskEvent, TaskOutcome};
 use proto::{Envelope, JobId, Message, MessageId, PlanHash, TaskId, WorkerName};
-use shared::bus::Bus;
+use shared::bus::{Bus, Settlement};
 use shared::clock::Clock;
 use shared::service::Shutdown;
 use tokio::sync::Mutex;
@@ -45,6 +45,29 @@ pub struct InHand {
     pub lease: Held,
 }
 
+/// What came of a message that asks for a task.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is ours.
+    InHand(InHand),
+    /// It is over, or somebody holds it: forget the message.
+    Nothing,
+    /// It ended everybody who worked on it, and has failed: park the message with this reason.
+    SetAside(String),
+}
+
+impl Taken {
+    /// For work whose message is settled once its lease is in the ledger: what becomes of the message, and the task if it is ours.
+    #[must_use]
+    pub fn admit(self) -> (Settlement, Option<InHand>) {
+        match self {
+            Self::InHand(in_hand) => (Settlement::Done, Some(in_hand)),
+            Self::Nothing => (Settlement::Done, None),
+            Self::SetAside(why) => (Settlement::Park(why), None),
+        }
+    }
+}
+
 /// The sites of a process that works for `targets`.
 #[must_use]
 pub fn all(
@@ -74,20 +97,24 @@ impl Site {
         self.shutdown.stopping.is_cancelled()
     }
 
-    /// Claims a task and begins to renew its lease. None: it is over, or somebody holds it.
+    /// Claims a task and begins to renew its lease.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn claim(&self, task: TaskId) -> Result<Option<InHand>, Error> {
+    pub async fn claim(&self, task: TaskId) -> Result<Taken, Error> {
         let ledger = &self.target.ledger;
         // The lease is counted from here, see [`crate::hold`].
         let sent = self.clock.monotonic();
         Ok(match ledger.claim(task, &self.worker).await? {
-            Claimed::Ours(claim) => Some(InHand {
+            Claimed::Ours(claim) => Taken::InHand(InHand {
                 claim,
                 lease: Held::begin(ledger, claim, sent, &self.clock),
             }),
-            Claimed::NothingToDo | Claimed::Busy => None,
+            Claimed::NothingToDo | Claimed::Busy => Taken::Nothing,
+            Claimed::SetAside(why) => {
+                tracing::error!(%task, "a task is set aside: {why}");
+                Taken::SetAside(why)
+            }
         })
     }
 

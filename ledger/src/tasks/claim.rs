@@ -1,11 +1,14 @@
 //! Taking a task and keeping it: the claim, the renewal of its lease, and what a takeover must know of the holder before.
+//!
+//! A task that ends its worker each time (it takes all memory, say) would go on ending workers for ever: nobody is left to say so. So
+//! whoever takes over counts how often in a row the lease lapsed without any progress, and at [`MOST_LAPSES`] the task fails instead.
 
-use engine::db;
+use engine::db::{self, Connection};
 use proto::{LeaseId, TaskId, WorkerName};
 use uuid::Uuid;
 
 use super::outstanding::read_outstanding;
-use super::{Claim, Claimed, Fence, LEASE, Work};
+use super::{Claim, Claimed, Failure, FailureClass, Fence, LEASE, MOST_LAPSES, Work};
 use crate::error::Error;
 use crate::open::Ledger;
 
@@ -18,14 +21,7 @@ impl Ledger {
         let lease = LeaseId::random();
         let mut tx = self.pool.begin().await.map_err(Error::of("ledger.task_claim"))?;
         // The row is ours from here on, so what the holder before left is still there when it is overwritten.
-        let took_over: Option<Option<Uuid>> = db::scalar(
-            "/* ledger.task_claim_old */
-            SELECT CASE WHEN state = 'leased' THEN lease END FROM sluice.task WHERE id = $1 FOR UPDATE",
-        )
-        .bind(task.0)
-        .fetch_optional(&mut tx)
-        .await
-        .map_err(Error::of("ledger.task_claim_old"))?;
+        let before = before(&mut tx, task).await?;
         let row = db::query(
             "/* ledger.task_claim */
             UPDATE sluice.task
@@ -35,8 +31,12 @@ impl Ledger {
                 lease_until = clock_timestamp() + $3 * interval '1 second',
                 worker = $4,
                 backend_pid = NULL,
-                backend_start = NULL
+                backend_start = NULL,
+                lapses = $5,
+                lapsed_at_block = $6
             WHERE id = $1
+                -- A message of before its chunk was given back lets nobody past the budget.
+                AND (kind <> 'chunk' OR admitted_at IS NOT NULL)
                 AND ((state = 'ready' AND due_at <= clock_timestamp())
                     OR (state = 'leased' AND lease_until < clock_timestamp()))
             RETURNING id, job, kind, phase, step, fill, chunk, attempt, publications",
@@ -45,6 +45,8 @@ impl Ledger {
         .bind(lease.0)
         .bind(LEASE.as_secs_f64())
         .bind(worker.as_str())
+        .bind(before.lapses)
+        .bind(before.lapsed_at)
         .fetch_optional(&mut *tx)
         .await
         .map_err(Error::of("ledger.task_claim"))?;
@@ -59,13 +61,23 @@ impl Ledger {
             crate::chunks::move_fence(&mut tx, chunk, fence).await?;
         }
         tx.commit().await.map_err(Error::of("ledger.task_claim"))?;
-        Ok(Claimed::Ours(Claim {
+        let claim = Claim {
             task,
             job: outstanding.job,
             work: outstanding.work,
             fence,
-            took_over: took_over.flatten().map(LeaseId),
-        }))
+            took_over: before.lease.map(LeaseId),
+        };
+        if before.lapses < MOST_LAPSES {
+            return Ok(Claimed::Ours(claim));
+        }
+        // If this process ends here, the next one comes to the same end.
+        let failure = before.failure();
+        match claim.work {
+            Work::Chunk { .. } => self.finish_chunk(&claim, Some(&failure)).await?,
+            Work::Step { .. } | Work::Check { .. } => self.fail(task, fence, &failure).await?,
+        };
+        Ok(Claimed::SetAside(failure.message))
     }
 
     async fn why_not_claimed(&self, task: TaskId) -> Result<Claimed<Claim>, Error> {
@@ -181,4 +193,77 @@ impl Ledger {
             .transpose()
             .map_err(Error::of("ledger.task_backend_recorded"))
     }
+}
+
+/// What the holder before left.
+#[derive(Clone, Debug, Default)]
+struct Before {
+    /// Its lease, if it did not end the task.
+    lease: Option<Uuid>,
+    worker: Option<String>,
+    /// Leases in a row that lapsed without progress, this one included.
+    lapses: i32,
+    /// How far the chunk was then; -1: not a chunk.
+    lapsed_at: Option<i64>,
+}
+
+impl Before {
+    fn failure(&self) -> Failure {
+        let place = match self.lapsed_at {
+            Some(block) if block >= 0 => format!(" at block {block}"),
+            Some(_) | None => String::new(),
+        };
+        Failure {
+            class: FailureClass::Permanent,
+            sqlstate: None,
+            message: format!(
+                "{} leases in a row lapsed{place} without any progress, the last one of worker {}: it seems to end whoever works on it \
+                 (memory? a crash?); look at the logs of the workers, then resume the job",
+                self.lapses,
+                self.worker.as_deref().unwrap_or("unknown")
+            ),
+        }
+    }
+}
+
+async fn before(conn: &mut Connection, task: TaskId) -> Result<Before, Error> {
+    let row = db::query(
+        "/* ledger.task_claim_old */
+        SELECT state, lease, worker, lapses, lapsed_at_block,
+            coalesce((SELECT cursor_block FROM sluice.chunk_cursor c WHERE c.chunk = t.chunk), -1) AS progress
+        FROM sluice.task t
+        WHERE id = $1
+        FOR UPDATE",
+    )
+    .bind(task.0)
+    .fetch_optional(conn)
+    .await
+    .map_err(Error::of("ledger.task_claim_old"))?;
+    let Some(row) = row else {
+        return Ok(Before::default());
+    };
+    let read = || -> Result<Before, sqlx::Error> {
+        let state: String = row.try_get("state")?;
+        let (lapses, lapsed_at): (i32, Option<i64>) =
+            (row.try_get("lapses")?, row.try_get("lapsed_at_block")?);
+        if state != "leased" {
+            return Ok(Before {
+                lapses,
+                lapsed_at,
+                ..Before::default()
+            });
+        }
+        let progress: i64 = row.try_get("progress")?;
+        Ok(Before {
+            lease: row.try_get("lease")?,
+            worker: row.try_get("worker")?,
+            lapses: if lapsed_at == Some(progress) {
+                lapses + 1
+            } else {
+                1
+            },
+            lapsed_at: Some(progress),
+        })
+    };
+    read().map_err(Error::of("ledger.task_claim_old"))
 }

@@ -119,7 +119,10 @@ async fn end<'e>(on: impl Into<On<'e>>, task: TaskId, fence: Fence, ended: Ended
             note = $7,
             lease = CASE WHEN $4 = 'ready' THEN NULL ELSE lease END,
             lease_until = NULL,
+            lapses = 0,
+            lapsed_at_block = NULL,
             published_at = CASE WHEN $4 = 'ready' THEN NULL ELSE published_at END,
+            admitted_at = CASE WHEN $4 = 'ready' THEN NULL ELSE admitted_at END,
             due_at = clock_timestamp() + $6 * interval '1 second',
             ended_at = CASE WHEN $4 <> 'ready' THEN clock_timestamp() END
         WHERE id = $1

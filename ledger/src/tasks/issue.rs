@@ -81,6 +81,9 @@ pub async fn requeue_failed(conn: &mut Connection, job: JobId) -> Result<(), Err
             error = NULL,
             lease = NULL,
             published_at = NULL,
+            admitted_at = NULL,
+            lapses = 0,
+            lapsed_at_block = NULL,
             due_at = now()
         WHERE job = $1
             AND state = 'failed'",

@@ -28,7 +28,7 @@ pub struct Outstanding {
 
 impl Ledger {
     /// Tasks of this target whose message should go out now: never published, published long ago and
-    /// still unclaimed, or leased by somebody whose lease has lapsed. Tasks of jobs that do not go on are left out. At most `limit`
+    /// still unclaimed, or leased by somebody whose lease has lapsed. Chunks that are not admitted and tasks of jobs that do not go on are left out. At most `limit`
     /// of a kind, and so of a queue: one that takes nothing must not fill the list.
     ///
     /// # Errors
@@ -40,15 +40,10 @@ impl Ledger {
             FROM (
             SELECT t.id, t.job, t.kind, t.phase, t.step, t.fill, t.chunk, t.publications, t.created_at,
                 row_number() OVER (PARTITION BY t.kind ORDER BY t.created_at, t.id) AS turn
-            FROM (
-                SELECT *, row_number() OVER (PARTITION BY job, kind ORDER BY created_at, id) AS place
-                FROM sluice.task
-                WHERE state IN ('ready', 'leased')) t
+            FROM sluice.task t
             JOIN sluice.job j ON j.id = t.job
-            LEFT JOIN sluice.throttle p ON p.job = t.job
             WHERE t.state IN ('ready', 'leased')
-                -- A repair makes all its chunks at once; they go out through the same window as a sweep's.
-                AND (t.kind <> 'chunk' OR t.place <= coalesce(p.max_parallel, 1))
+                AND (t.kind <> 'chunk' OR t.admitted_at IS NOT NULL)
                 AND t.due_at <= clock_timestamp()
                 AND (
                     (t.state = 'ready' AND t.published_at IS NULL)

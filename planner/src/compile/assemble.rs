@@ -193,6 +193,7 @@ fn budget(draft: &Draft<'_>) -> Budget {
     Budget {
         max_parallel,
         max_rows_per_second: draft.spec.backfill.max_rows_per_second,
+        max_wal_bytes_per_second: draft.spec.backfill.max_wal_bytes_per_second,
         max_replica_lag: draft.spec.throttle.max_replica_lag,
         target_batch,
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::catalog::EngineKind;
 use engine::postgres::triggers::Authority;
 use ledger::commands::{Answer, Command, FlipTo, Pending, Tune};
 use ledger::job::{JobState, Stage};
@@ -275,14 +276,26 @@ impl Next<'_> {
         if let Some(rows) = tune.max_rows_per_second {
             budget.max_rows_per_second = Some(rows).filter(|r| *r > 0);
         }
+        if let Some(bytes) = tune.max_wal_bytes_per_second {
+            if self.plan.engine == EngineKind::Sqlite {
+                return Err(
+                    "how much a file's write-ahead log grows cannot be asked; tune max_rows_per_second"
+                        .to_owned(),
+                );
+            }
+            budget.max_wal_bytes_per_second = Some(bytes).filter(|b| *b > 0);
+        }
         if let Some(lag) = tune.max_replica_lag_ms {
             budget.max_replica_lag = Duration::from_millis(lag);
         }
         let rows = budget
             .max_rows_per_second
             .map_or("unlimited".to_owned(), |r| r.to_string());
+        let wal = budget.max_wal_bytes_per_second.map_or_else(String::new, |bytes| {
+            format!(", {bytes} bytes/s of write-ahead log")
+        });
         Ok(format!(
-            "budget: {} chunks in flight, {rows} rows/s, replica lag up to {:?}",
+            "budget: {} chunks in flight, {rows} rows/s{wal}, replica lag up to {:?}",
             budget.max_parallel, budget.max_replica_lag
         ))
     }

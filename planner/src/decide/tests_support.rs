@@ -74,6 +74,7 @@ pub(crate) fn plan() -> Plan {
         budget: Budget {
             max_parallel: 4,
             max_rows_per_second: None,
+            max_wal_bytes_per_second: None,
             max_replica_lag: Duration::from_secs(5),
             target_batch: Duration::from_millis(200),
         },

@@ -4,10 +4,13 @@
 //! It is worked out anew each time, from the signals as they are now: a beat that only repeated the last word would keep a `go` alive
 //! that the signals no longer allow (invariant 7).
 //!
+//! Where a rate is limited, the leases on chunks get their shares of it here too ([`crate::budget`]), a few times a second, so that a lease
+//! that has just been taken does not wait for its own.
+//!
 //! Rounds and beats share it under one lock, and a beat reads the jobs while it holds it. So a beat that read a job before a decision
 //! about it was committed has written before the round sets the pace of that decision, never after.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use engine::catalog::EngineKind;
 use ledger::Target;
 use ledger::jobs::Job;
 use ledger::pace::{Pace, Signal, StopKind};
+use ledger::shares::Holders;
 use proto::{JobId, LeaseId};
 use shared::clock::{Clock, within};
 use shared::service::chain;
@@ -22,10 +26,15 @@ use tokio::sync::Mutex;
 
 use super::Error;
 use super::tenure::Tenure;
+use crate::budget::{self, Limits, Rising};
 use crate::decide::Machine;
 
 /// A pace that does not change is written this often: workers take a planner for dead after five times that.
 const BEAT: Duration = Duration::from_secs(1);
+/// How often shares are looked at while a rate is limited.
+const SHARING: Duration = Duration::from_millis(250);
+/// What a lease left is free for the next chunk's lease for so long, before the others grow into it.
+const KEPT_FREE: Duration = Duration::from_secs(3);
 /// A beat that takes longer waits on a socket whose other end is gone.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -36,6 +45,10 @@ pub(super) struct Pacer {
     clock: Arc<dyn Clock>,
     lease: LeaseId,
     paces: HashMap<JobId, Written>,
+    /// The rates of each job that may write now.
+    limits: BTreeMap<JobId, Limits>,
+    /// Since when leases at work could have more than they have.
+    room_since: Option<Duration>,
 }
 
 /// The pace of a job as it was written last.
@@ -48,16 +61,37 @@ struct Written {
 
 /// Beats for as long as it is polled, while the lease is held.
 pub(super) async fn beat(pacer: Arc<Mutex<Pacer>>, tenure: Tenure, clock: Arc<dyn Clock>) {
+    let mut beaten: Option<Duration> = None;
     loop {
+        let mut pause = BEAT;
         if tenure.is_held() {
-            let beating = async { pacer.lock().await.beat().await };
+            let now = clock.monotonic();
+            let due = beaten.is_none_or(|at| now.saturating_sub(at) >= BEAT);
+            let beating = async {
+                let mut pacer = pacer.lock().await;
+                if due {
+                    pacer.beat().await?;
+                }
+                pacer.share().await
+            };
             match within(&*clock, LIMIT, beating).await {
-                Some(Ok(())) => {}
+                Some(Ok(true)) => pause = SHARING,
+                Some(Ok(false)) => {}
                 Some(Err(error)) => tracing::warn!(error = %chain(&error), "paces could not be kept fresh"),
                 None => tracing::warn!("the ledger does not answer; paces are not kept fresh"),
             }
+            if due {
+                beaten = Some(now);
+            }
         }
-        clock.sleep(BEAT).await;
+        clock.sleep(pause).await;
+    }
+}
+
+fn of_target(target: &Target) -> Limits {
+    Limits {
+        rows: target.budget.max_rows_per_second,
+        wal_bytes: target.budget.max_wal_bytes_per_second,
     }
 }
 
@@ -68,6 +102,8 @@ impl Pacer {
             clock: clock.clone(),
             lease,
             paces: HashMap::new(),
+            limits: BTreeMap::new(),
+            room_since: None,
         }
     }
 
@@ -80,6 +116,39 @@ impl Pacer {
     /// Forgets all but these.
     pub(super) fn keep(&mut self, jobs: &[Job]) {
         self.paces.retain(|id, _| jobs.iter().any(|j| j.id == *id));
+        self.limits.retain(|id, _| jobs.iter().any(|j| j.id == *id));
+    }
+
+    /// Gives each lease on a chunk its share. Whether there is anything to share.
+    async fn share(&mut self) -> Result<bool, Error> {
+        let target = of_target(&self.target);
+        if !target.any() && !self.limits.values().any(|l| l.any()) {
+            return Ok(false);
+        }
+        let ledger = &self.target.ledger;
+        let Holders { holders, left_over } = ledger.share_holders().await.map_err(self.ledger_error())?;
+        if left_over {
+            ledger.forget_shares().await.map_err(self.ledger_error())?;
+        }
+        let all = budget::shares(target, &self.limits, &holders, Rising::All);
+        let new = budget::shares(target, &self.limits, &holders, Rising::New);
+        let now = self.clock.monotonic();
+        let room = all.iter().zip(&new).any(|(a, n)| budget::differs(*a, *n));
+        let since = *self.room_since.get_or_insert(now);
+        if !room {
+            self.room_since = None;
+        }
+        let grown = room && now.saturating_sub(since) >= KEPT_FREE;
+        for (holder, share) in holders.iter().zip(if grown { all } else { new }) {
+            // A row of nothing says what no row says.
+            if budget::differs(holder.granted, share) {
+                ledger
+                    .grant_share(holder, share, self.lease)
+                    .await
+                    .map_err(self.ledger_error())?;
+            }
+        }
+        Ok(true)
     }
 
     async fn beat(&mut self) -> Result<(), Error> {
@@ -114,7 +183,13 @@ impl Pacer {
             .await
             .map_err(self.ledger_error())?;
         let before = self.paces.get(&job.id);
-        let (pace, stop) = crate::pace::pace(machine, signals, leased, before.map(|b| &b.pace));
+        let target = of_target(&self.target);
+        let (pace, stop) = crate::pace::pace(machine, target, signals, leased, before.map(|b| &b.pace));
+        if pace.go {
+            self.limits.insert(job.id, crate::pace::limits(&machine.budget));
+        } else {
+            self.limits.remove(&job.id);
+        }
         let now = self.clock.monotonic();
         if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
             return Ok(());

@@ -1,5 +1,7 @@
 //! Publishing from the ledger: a task is a row first, then a message, then marked after the confirm.
 //!
+//! Chunks are admitted first, within the budget of the target: what is not admitted has no message, and nobody can claim it.
+//!
 //! A loop of its own beside the rounds: while the broker is away a publish waits for it, and rounds must go on meanwhile
 //! (commands are answered, the pace is set). A few messages are on their way at a time; a queue that refuses one (it is full,
 //! say) gets no more until the next look, and holds up no other queue. What was published twice is claimed once.
@@ -56,6 +58,8 @@ impl Publisher {
     }
 
     async fn outstanding(&self) -> Result<(), Error> {
+        let max_parallel = self.target.budget.max_parallel.unwrap_or(u32::MAX);
+        self.target.ledger.admit(max_parallel, self.lease).await?;
         let mut on_their_way = JoinSet::new();
         let mut refusing = BTreeSet::new();
         for task in self.target.ledger.to_publish(BATCH).await? {

@@ -114,18 +114,9 @@ pub(crate) const TOP: &[Key] = &[
     },
     section("backfill", "How fast rows are filled: the job's share of load."),
     section("throttle", "When the backfill pauses."),
-    section(
-        "flip",
-        "How reads, then writes, move to the new side. Checked and kept for the stages that use it.",
-    ),
-    section(
-        "contract",
-        "How the old side goes away. Checked and kept for the stages that use it.",
-    ),
-    section(
-        "verify",
-        "How long the verifier keeps watching. Checked and kept for the stages that use it.",
-    ),
+    section("flip", "How reads, then writes, move to the new side."),
+    section("contract", "How the old side goes away."),
+    section("verify", "How long the verifier keeps watching."),
 ];
 
 const fn section(name: &'static str, meaning: &'static str) -> Key {

@@ -67,6 +67,7 @@ fn unit(key: &Key) -> &'static str {
         (Form::Time(..), _) => "time",
         (Form::Percentages, _) => "percent",
         (Form::Whole(..), "max_rows_per_second") => "rows/s",
+        (Form::Whole(..), "max_wal_bytes_per_second") => "bytes/s",
         (Form::Whole(..), "max_parallel") => "chunks",
         (Form::Text | Form::Texts | Form::Whole(..) | Form::Boolean | Form::Section | Form::Sections, _) => {
             ""

@@ -24,6 +24,13 @@ pub(crate) const BACKFILL: &[Key] = &[
         presence: Presence::Optional,
         meaning: "Rows written a second, over all workers; without it the rate is not limited.",
     },
+    Key {
+        name: "max_wal_bytes_per_second",
+        form: Form::Whole(1, u64::MAX),
+        presence: Presence::Optional,
+        meaning: "Bytes of write-ahead log a second, over all workers, measured over the whole server while a batch writes; not on SQLite. \
+Without it the rate is not limited.",
+    },
 ];
 
 /// `[throttle]`
@@ -86,15 +93,19 @@ pub struct Backfill {
     pub max_parallel: u32,
     /// Rows a second, over all workers; None: not limited.
     pub max_rows_per_second: Option<u64>,
+    /// Bytes of write-ahead log a second, over all workers; None: not limited.
+    pub max_wal_bytes_per_second: Option<u64>,
 }
 
 impl Backfill {
     pub(crate) fn read(keys: &mut Section<'_>) -> Option<Self> {
         let max_parallel = keys.whole("max_parallel");
         let max_rows_per_second = keys.whole("max_rows_per_second");
+        let max_wal_bytes_per_second = keys.whole("max_wal_bytes_per_second");
         Some(Self {
             max_parallel: u32::try_from(max_parallel?).ok()?,
             max_rows_per_second,
+            max_wal_bytes_per_second,
         })
     }
 
@@ -102,6 +113,9 @@ impl Backfill {
         let mut value = json!({ "max_parallel": self.max_parallel });
         if let Some(rows) = self.max_rows_per_second {
             value["max_rows_per_second"] = rows.into();
+        }
+        if let Some(bytes) = self.max_wal_bytes_per_second {
+            value["max_wal_bytes_per_second"] = bytes.into();
         }
         value
     }

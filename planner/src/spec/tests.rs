@@ -282,7 +282,7 @@ proptest! {
     #[test]
     fn a_valid_spec_survives_the_way_through_json(parallel in 1u32..=64, rows in proptest::option::of(1u64..1_000_000)) {
         let mut spec = Spec::from_toml(WHOLE, "a.toml").unwrap();
-        spec.backfill = Backfill { max_parallel: parallel, max_rows_per_second: rows };
+        spec.backfill = Backfill { max_parallel: parallel, max_rows_per_second: rows, max_wal_bytes_per_second: rows.map(|r| r.saturating_mul(200)) };
         prop_assert_eq!(Spec::from_json(&spec.canonical()).unwrap().backfill, spec.backfill);
     }
 }

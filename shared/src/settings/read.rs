@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use config::Value;
 use proto::TargetName;
+use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
 use super::table::Table;
 use super::{
     BackfillerSettings, BusSettings, Error, Fault, LogFormat, PlannerSettings, ServiceSettings, Settings,
-    TargetSettings, TelemetrySettings, VerifierSettings,
+    TargetBudget, TargetSettings, TelemetrySettings, VerifierSettings, is_file,
 };
 
 const DATABASE: &[&str] = &["postgres", "postgresql", "sqlite"];
@@ -68,6 +69,7 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
     let ledger_url = table.url("ledger_url", DATABASE);
     let replicas = table.list("replicas");
     let acknowledge_publications = table.list("acknowledge_publications");
+    let budget = budget(table.table("budget"), url.as_ref());
     let target = url.map(|url| TargetSettings {
         url,
         admin_url,
@@ -75,6 +77,7 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
         ledger_url,
         replicas,
         acknowledge_publications,
+        budget,
     });
     if let Some(key) = target.as_ref().and_then(TargetSettings::beside_a_file) {
         let expected = "no key here: on SQLite there is one file, and every role has it by url";
@@ -82,6 +85,28 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
     }
     table.finish();
     target
+}
+
+fn budget(mut table: Table<'_>, url: Option<&SecretString>) -> TargetBudget {
+    let rate = |text: &str| text.parse::<u64>().ok().filter(|rate| *rate > 0);
+    let budget = TargetBudget {
+        max_parallel: table.parsed("max_parallel", "a whole number from 1 to 1024", |text| {
+            text.parse::<u32>().ok().filter(|n| (1..=1024).contains(n))
+        }),
+        max_rows_per_second: table.parsed("max_rows_per_second", "a whole number from 1", rate),
+        max_wal_bytes_per_second: table.parsed(
+            "max_wal_bytes_per_second",
+            "a whole number of bytes from 1",
+            rate,
+        ),
+    };
+    if budget.max_wal_bytes_per_second.is_some() && url.is_some_and(|url| is_file(url.expose_secret())) {
+        let expected =
+            "no key here: how much a file's write-ahead log grows cannot be asked; limit max_rows_per_second";
+        table.fault("max_wal_bytes_per_second", "a limit for a file", expected);
+    }
+    table.finish();
+    budget
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

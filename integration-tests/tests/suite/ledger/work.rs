@@ -7,11 +7,11 @@ use engine::db;
 use ledger::checks::{Outcome as Conclusion, Verdict};
 use ledger::chunks::Progress;
 use ledger::pace::{REPLICA_LAG, Signal};
-use ledger::tasks::{Claimed, Failure, FailureClass, Fence};
+use ledger::tasks::{Claimed, Failure, FailureClass, Fence, MOST_LAPSES};
 use ledger::{Error, chunks, steps, sweeps};
 use proto::{JobId, LeaseId};
 
-use super::{Outcome, claimed, job_on, lapse, on_each_engine, one_chunk, range};
+use super::{Outcome, admitted, claimed, job_on, lapse, on_each_engine, one_chunk, range};
 
 #[tokio::test]
 async fn of_two_that_claim_a_task_at_once_one_gets_it() -> Outcome {
@@ -101,6 +101,63 @@ async fn a_zombie_can_neither_advance_nor_finish_nor_renew() -> Outcome {
     .await
 }
 
+/// FACTS 27, and what no log says: nobody is left to tell of a task that ends whoever works on it.
+#[tokio::test]
+async fn a_task_whose_lease_lapses_again_and_again_without_progress_is_set_aside() -> Outcome {
+    on_each_engine(async |ledger| {
+        let (job, chunk, task) = one_chunk(&ledger).await?;
+        let killed = async |times: i32| -> Outcome {
+            for _ in 0..times {
+                claimed(&ledger, task, "victim").await?;
+                lapse(&ledger, task).await?;
+            }
+            Ok(())
+        };
+        killed(MOST_LAPSES - 1).await?;
+        // Progress, however little: it is bad luck, not the task.
+        let lucky = claimed(&ledger, task, "lucky").await?;
+        let mut conn = ledger.pool().acquire().await?;
+        let step = Progress {
+            cursor_block: 3,
+            ..Progress::default()
+        };
+        chunks::advance(&mut conn, chunk, lucky.fence, step).await?;
+        drop(conn);
+        lapse(&ledger, task).await?;
+        killed(MOST_LAPSES - 2).await?;
+        let zombie = claimed(&ledger, task, "victim").await?;
+        // Whoever can give it back was not ended by it.
+        assert!(
+            ledger
+                .give_back(task, zombie.fence, Duration::ZERO, "drained")
+                .await?
+        );
+        admitted(&ledger).await?;
+        killed(MOST_LAPSES).await?;
+        let set_aside = ledger.claim(task, &"next".into()).await?;
+        let Claimed::SetAside(why) = set_aside else {
+            anyhow::bail!("{set_aside:?}")
+        };
+        assert!(
+            why.contains("5 leases in a row lapsed at block 3") && why.contains("victim"),
+            "{why}"
+        );
+        let facts = ledger.sweep_facts(job, 0, 1).await?;
+        assert_eq!(facts.failed[0].failure.message, why);
+        assert_eq!(ledger.claim(task, &"next".into()).await?, Claimed::NothingToDo);
+        let mut conn = ledger.pool().acquire().await?;
+        let late = chunks::advance(&mut conn, chunk, zombie.fence, step).await;
+        assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
+        // Resumed, it gets as many tries again.
+        ledger::tasks::requeue_failed(&mut conn, job).await?;
+        drop(conn);
+        admitted(&ledger).await?;
+        claimed(&ledger, task, "next").await?;
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_chunk_is_not_done_before_its_cursor_stands_at_its_end() -> Outcome {
     on_each_engine(async |ledger| {
@@ -165,6 +222,7 @@ async fn a_failed_chunk_says_why_and_resume_opens_it_where_it_stood() -> Outcome
             (4, &failure)
         );
         ledger::tasks::requeue_failed(&mut conn, job).await?;
+        admitted(&ledger).await?;
         let again = claimed(&ledger, task, "bob").await?;
         assert_eq!(again.fence.attempt, 2);
         assert_eq!(ledger.chunk(chunk).await?.cursor_block, 4);

@@ -12,11 +12,22 @@ use super::shape;
 use crate::compile::dialect::is_same;
 use crate::compile::draft::Draft;
 use crate::kinds::Change;
-use crate::spec::Code;
+use crate::spec::{Code, Fault};
 use engine::catalog::EngineKind::Sqlite;
 
-/// Every rule about every table.
+/// Every rule about the spec and every table.
 pub(super) fn tables(draft: &mut Draft<'_>) {
+    if draft.spec.backfill.max_wal_bytes_per_second.is_some() {
+        draft.faults.push(Fault {
+            code: Code::Value,
+            file: draft.spec.file.clone(),
+            line: None,
+            key: Some("[backfill] max_wal_bytes_per_second".to_owned()),
+            message:
+                "how much a file's write-ahead log grows cannot be asked; limit `max_rows_per_second` instead"
+                    .to_owned(),
+        });
+    }
     for at in 0..draft.tables.len() {
         let table = draft.tables[at].table;
         if kind(draft, at, table) && ours(draft, at, table) {

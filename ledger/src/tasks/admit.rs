@@ -1,0 +1,77 @@
+//! Admission of chunks: which of them may be in flight, within the budget of their job and of the target.
+//!
+//! A chunk is in flight from its admission until it is done or given back; one whose worker died stays in flight until the next
+//! worker has it. Only the active planner admits, in one statement under its lease, so the count holds however many planners and workers
+//! there are: a message alone lets nobody claim a chunk.
+//!
+//! Room goes to the job that has the fewest chunks in flight, the older job first: a small job gets the next free place beside a
+//! huge one.
+
+use engine::db;
+use proto::LeaseId;
+
+use crate::error::Error;
+use crate::open::Ledger;
+
+impl Ledger {
+    /// Admits chunks until the target has `max_parallel` in flight, or each job its own. The number admitted.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn admit(&self, max_parallel: u32, planner: LeaseId) -> Result<u64, Error> {
+        let done = db::query(
+            "/* ledger.task_admit */
+            UPDATE sluice.task
+            SET admitted_at = clock_timestamp()
+            WHERE id IN (
+                    SELECT c.id
+                    FROM (
+                        SELECT t.id, t.created_at, j.created_at AS job_at, p.max_parallel,
+                            coalesce(f.chunks, 0) + row_number() OVER (PARTITION BY t.job ORDER BY t.created_at, t.id) AS place
+                        FROM sluice.task t
+                        JOIN sluice.job j ON j.id = t.job
+                        JOIN sluice.throttle p ON p.job = t.job
+                        LEFT JOIN (
+                            SELECT job, count(*) AS chunks
+                            FROM sluice.task
+                            WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL
+                            GROUP BY job) f ON f.job = t.job
+                        WHERE t.kind = 'chunk'
+                            AND t.state = 'ready'
+                            AND t.admitted_at IS NULL
+                            AND t.due_at <= clock_timestamp()
+                            AND j.state = 'backfilling'
+                            -- What may not write now must not keep a place from others.
+                            AND p.go) c
+                    WHERE c.place <= c.max_parallel
+                    ORDER BY c.place, c.job_at, c.created_at, c.id
+                    LIMIT greatest(0, $1 - (
+                        SELECT count(*)
+                        FROM sluice.task
+                        WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL)))
+                AND EXISTS (
+                    SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $2 AND until > clock_timestamp())",
+        )
+        .bind(i64::from(max_parallel))
+        .bind(planner.0)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::of("ledger.task_admit"))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Chunks in flight on this target.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn in_flight(&self) -> Result<u64, Error> {
+        let count: i64 = db::scalar(
+            "/* ledger.task_in_flight */
+            SELECT count(*) FROM sluice.task WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::of("ledger.task_in_flight"))?;
+        Ok(count.unsigned_abs())
+    }
+}
