@@ -11,7 +11,7 @@
 //!
 //! Reading order: [`database`] ([`mod@file`] on SQLite, [`place`] where a test runs on either) and [`wait`] are what most tests need, then [`postgres`],
 //! [`pgbouncer`], [`rabbitmq`], [`proxy`], [`process`] and [`http`]; [`traffic`] and [`oracle`] for tests under load;
-//! [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
+//! [`gauge`] for what a backfill loads its server with; [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
 //! [`keeper`], [`account`] and [`ports`] are what the servers stand on.
 
 pub mod account;
@@ -20,6 +20,7 @@ pub mod desk;
 pub mod embedded;
 pub mod file;
 pub mod fleet;
+pub mod gauge;
 pub mod http;
 pub mod keeper;
 pub mod oracle;

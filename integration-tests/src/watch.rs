@@ -167,7 +167,7 @@ impl<'d> Watched<'d> {
     }
 
     /// What a failure shows: state, reason, tasks, the last events.
-    async fn story(&self) -> anyhow::Result<String> {
+    pub async fn story(&self) -> anyhow::Result<String> {
         let mut conn = self.database.superuser().await?;
         let mut story = line(&mut conn, HEAD, self.id).await?;
         for query in [TASKS, EVENTS] {

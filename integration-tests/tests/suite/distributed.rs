@@ -6,6 +6,7 @@
 //! failed and none is lost.
 
 mod broker;
+mod budget;
 mod crashes;
 mod foreign;
 mod half_open;
