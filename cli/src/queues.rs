@@ -3,8 +3,6 @@
 //! AMQP tells how many messages are ready and who consumes; how many are in hand only the management API does (`bus.management`).
 //! Neither knows how long a task has been waiting: the ledger does, for the tasks of its target. What is not known is null, never 0.
 
-mod management;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,10 +47,9 @@ pub struct QueueLine {
 /// What the broker says. A ledger or a management API that does not answer only leaves its numbers out.
 pub async fn read(settings: &Settings, bus: &Arc<dyn Bus>) -> Result<Queues, Error> {
     let mut unknown = Vec::new();
-    let in_hand = in_hand(settings, &mut unknown).await;
     let mut queues = Vec::new();
     for queue in [Queue::Submit, Queue::Parking] {
-        queues.push(line(bus, &queue, &in_hand).await?);
+        queues.push(line(bus, &queue).await?);
     }
     for target in settings.targets.keys() {
         let oldest = match oldest(settings, target).await {
@@ -63,23 +60,23 @@ pub async fn read(settings: &Settings, bus: &Arc<dyn Bus>) -> Result<Queues, Err
             }
         };
         for queue in Queue::of_target(target) {
-            let mut found = line(bus, &queue, &in_hand).await?;
-            let age = kind(&queue).and_then(|kind| oldest.get(kind));
+            let mut found = line(bus, &queue).await?;
+            let age = queue.task_kind().and_then(|kind| oldest.get(kind));
             found.oldest_seconds = age.map(Duration::as_secs_f64);
             queues.push(found);
         }
     }
+    let silent = queues.iter().find(|q| q.unacknowledged.is_none());
+    if let Some(silent) = silent {
+        unknown.extend(why_not_in_hand(settings, &silent.queue).await);
+    }
     Ok(Queues { queues, unknown })
 }
 
-async fn line(
-    bus: &Arc<dyn Bus>,
-    queue: &Queue,
-    in_hand: &BTreeMap<String, u64>,
-) -> Result<QueueLine, Error> {
+async fn line(bus: &Arc<dyn Bus>, queue: &Queue) -> Result<QueueLine, Error> {
     let depth = bus.depth(queue).await?;
     Ok(QueueLine {
-        unacknowledged: depth.unacked.or_else(|| in_hand.get(&depth.queue).copied()),
+        unacknowledged: depth.unacked,
         queue: depth.queue,
         ready: depth.ready,
         consumers: depth.consumers,
@@ -87,28 +84,18 @@ async fn line(
     })
 }
 
-/// The kind of the tasks that go through a queue.
-fn kind(queue: &Queue) -> Option<&'static str> {
-    match queue {
-        Queue::Stage(_) => Some("step"),
-        Queue::Chunk(_) => Some("chunk"),
-        Queue::Check(_) => Some("check"),
-        _ => None,
-    }
-}
-
-async fn in_hand(settings: &Settings, unknown: &mut Vec<String>) -> BTreeMap<String, u64> {
+/// Why it is not known how many messages of a queue are in hand.
+async fn why_not_in_hand(settings: &Settings, queue: &str) -> Option<String> {
     let BusSettings::RabbitMq { url, management } = &settings.bus else {
-        return BTreeMap::new();
+        return None;
     };
-    let asked = match management {
-        Some(base) => management::unacknowledged(base, &rabbitmq::vhost(url.expose_secret())).await,
-        None => Err("set bus.management to the broker's management API".to_owned()),
+    let why = match management {
+        Some(base) => rabbitmq::unacknowledged(base, &rabbitmq::vhost(url.expose_secret()), queue)
+            .await
+            .err()?,
+        None => "set bus.management to the broker's management API".to_owned(),
     };
-    asked.unwrap_or_else(|why| {
-        unknown.push(format!("how many messages are in hand: {why}"));
-        BTreeMap::new()
-    })
+    Some(format!("how many messages are in hand: {why}"))
 }
 
 async fn oldest(settings: &Settings, target: &TargetName) -> Result<BTreeMap<String, Duration>, Error> {

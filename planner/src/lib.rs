@@ -9,6 +9,7 @@
 pub mod budget;
 pub mod compile;
 pub mod decide;
+mod gauges;
 pub mod kinds;
 pub mod pace;
 pub mod render;

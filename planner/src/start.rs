@@ -8,6 +8,7 @@ use shared::bus::Bus;
 use shared::clock::Clock;
 use shared::service::Shutdown;
 
+use crate::gauges;
 use crate::shell::{Error, TargetPlanner};
 use crate::submit::Intake;
 use crate::targets::Targets;
@@ -46,6 +47,16 @@ pub async fn start(context: Context) -> Result<(), Error> {
             biased;
             Some(ended) = running.join_next() => ended,
             target = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
+                let gauges = gauges::keep(
+                    target.clone(),
+                    context.bus.clone(),
+                    context.clock.clone(),
+                    context.shutdown.clone(),
+                );
+                running.spawn(async move {
+                    gauges.await;
+                    Ok(())
+                });
                 running.spawn(planner_of(&context, target).run(context.shutdown.clone()));
                 continue;
             }

@@ -112,7 +112,10 @@ pub fn open(settings: &BusSettings, name: &str, clock: Arc<dyn Clock>) -> Result
             );
             Arc::new(local::LocalBus::new(clock))
         }
-        BusSettings::RabbitMq { url, .. } => Arc::new(rabbitmq::RabbitBus::open(url, name, clock)?),
+        BusSettings::RabbitMq { url, management } => {
+            let bus = rabbitmq::RabbitBus::open(url, name, clock)?;
+            Arc::new(bus.asking(management.as_ref(), url))
+        }
     })
 }
 

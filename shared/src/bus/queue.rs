@@ -67,6 +67,17 @@ impl Queue {
         ]
     }
 
+    /// The kind of the ledger's tasks whose messages go through it.
+    #[must_use]
+    pub fn task_kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Stage(_) => Some("step"),
+            Self::Chunk(_) => Some("chunk"),
+            Self::Check(_) => Some("check"),
+            _ => None,
+        }
+    }
+
     /// Its name in the broker; of [`Queue::Events`], [`Queue::Jobs`] and [`Queue::Control`], that of the exchange.
     #[must_use]
     pub fn name(&self) -> String {

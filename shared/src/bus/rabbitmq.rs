@@ -22,6 +22,7 @@ mod consumer;
 mod hand;
 mod letter;
 mod link;
+mod management;
 mod outage;
 mod publisher;
 mod topology;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +41,7 @@ use crate::service::Readiness;
 use address::Address;
 pub use address::vhost;
 use link::Link;
+pub use management::unacknowledged;
 use outage::Outage;
 use publisher::Publisher;
 use topology::Route;
@@ -57,6 +59,8 @@ pub struct RabbitBus {
     consuming: Link,
     publisher: Arc<Publisher>,
     readiness: Readiness,
+    /// The management API's URL, with the virtual host.
+    management: Option<(SecretString, String)>,
 }
 
 /// What every part of the transport needs.
@@ -99,7 +103,15 @@ impl RabbitBus {
             consuming,
             publisher,
             readiness,
+            management: None,
         })
+    }
+
+    /// Asks the management API for what AMQP does not tell.
+    #[must_use]
+    pub fn asking(mut self, management: Option<&SecretString>, url: &SecretString) -> Self {
+        self.management = management.map(|base| (base.clone(), vhost(url.expose_secret())));
+        self
     }
 }
 
@@ -153,7 +165,13 @@ impl Bus for RabbitBus {
                 queue: queue.name(),
                 why,
             }),
-            None => self.publisher.depth(queue).await,
+            None => {
+                let mut depth = self.publisher.depth(queue).await?;
+                if let Some((base, vhost)) = &self.management {
+                    depth.unacked = unacknowledged(base, vhost, &depth.queue).await.ok();
+                }
+                Ok(depth)
+            }
         }
     }
 

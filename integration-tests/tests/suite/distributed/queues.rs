@@ -50,7 +50,30 @@ async fn a_broker_that_imported_the_definitions_serves_a_whole_job() -> Outcome 
     assert_eq!(of("sluice.dead.parking")["ready"], 0, "{found:#}");
     assert_eq!(found["unknown"], json!([]), "{found:#}");
     desk.run(&["queues"]).await?.exits(0)?;
+    measured(&fleet).await?;
     assert_settled(&job, &database, writes, fleet).await
+}
+
+/// The planner's metrics say of the queues what `sluice queues` says.
+async fn measured(fleet: &Fleet) -> Outcome {
+    let port = fleet.planner.port().await?;
+    wait::until("the queues are measured", Duration::from_secs(60), async || {
+        let page = testbed::http::get(port, "/metrics").await?.body;
+        let lines = [
+            "sluice_queue_consumers{queue=\"sluice.main.chunk\"} 2",
+            "sluice_queue_ready{queue=\"sluice.dead.parking\"} 0",
+            "sluice_queue_unacknowledged{queue=\"sluice.submit\"} 0",
+            "sluice_queue_oldest_task_seconds{queue=\"sluice.main.chunk\"}",
+            "sluice_chunks_in_flight{target=\"main\"}",
+        ];
+        let missing: Vec<&str> = lines.into_iter().filter(|line| !page.contains(line)).collect();
+        anyhow::Ok(if missing.is_empty() {
+            Look::There(())
+        } else {
+            Look::NotYet(format!("without {missing:?}:\n{page}"))
+        })
+    })
+    .await
 }
 
 /// The broker counts what is in hand, and says so only every few seconds.
