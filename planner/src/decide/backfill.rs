@@ -90,7 +90,7 @@ impl Next<'_> {
     fn sweep(&mut self, fill: usize, fact: &FillFacts, leased: u64) {
         if let Some(failed) = fact.sweep.failed.first() {
             if failed.failure.class == FailureClass::Drift {
-                self.drifted(fill, leased, &failed.failure.message);
+                self.drifted(fill, &failed.failure.message);
                 return;
             }
             let sqlstate = failed.failure.sqlstate.as_deref().unwrap_or("none");
@@ -106,9 +106,7 @@ impl Next<'_> {
             return;
         }
         if self.machine.fills[fill].swept == Progress::Drifted {
-            if leased == 0 {
-                self.begin_sweep(fill);
-            }
+            self.sweep_anew(fill, fact, leased);
             return;
         }
         if fact.sweep.mismatched + fact.sweep.unreadable > 0 {
@@ -136,14 +134,27 @@ impl Next<'_> {
         self.begin_sweep(fill);
     }
 
-    fn drifted(&mut self, fill: usize, leased: u64, why: &str) {
+    /// Begins the sweep after a drifted one, once no chunk of that can be worked any more.
+    ///
+    /// Facts are older than the decision made from them: a chunk that nobody had when they were read may have been claimed since, or
+    /// given back since the last cancellation. One left over would outlive its sweep, and a worker would be held by it for as long as the
+    /// job rests at `verified`. A chunk that is no longer open stays so.
+    fn sweep_anew(&mut self, fill: usize, fact: &FillFacts, leased: u64) {
+        if leased > 0 {
+            return;
+        }
+        if fact.sweep.open > 0 {
+            self.effects.push(Effect::CancelOutstanding);
+            return;
+        }
+        self.begin_sweep(fill);
+    }
+
+    fn drifted(&mut self, fill: usize, why: &str) {
         let machine = &mut self.machine.fills[fill];
         if machine.swept == Progress::Drifted {
             // Another chunk saw the same change.
             self.effects.push(Effect::CancelOutstanding);
-            if leased == 0 {
-                self.begin_sweep(fill);
-            }
             return;
         }
         machine.drifts += 1;
@@ -165,9 +176,6 @@ impl Next<'_> {
             kind: "sweep.drifted",
             detail,
         });
-        if leased == 0 {
-            self.begin_sweep(fill);
-        }
     }
 
     /// Cuts as many chunks as the window allows. True: the whole sweep is cut.

@@ -5,4 +5,5 @@ mod commands;
 mod cutover;
 mod doubts;
 mod histories;
+mod model;
 mod world;

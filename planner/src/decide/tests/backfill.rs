@@ -134,6 +134,29 @@ fn a_new_sweep_waits_for_what_is_in_hand() {
 }
 
 #[test]
+fn a_chunk_claimed_while_a_drift_was_decided_ends_before_the_new_sweep_begins() {
+    let mut world = World::new(plan(), 200);
+    world.run_until(JobState::Backfilling);
+    world.look();
+    let cut = world.chunks.clone();
+    assert!(cut.len() > 1, "{cut:?}");
+    // The facts say that nobody holds a chunk.
+    world.facts.fills[0]
+        .sweep
+        .failed
+        .push(failed_chunk(FailureClass::Drift));
+    world.look();
+    // One was claimed before the cancellation was committed, so it was not cancelled, and then given back.
+    world.chunks.push(cut[1]);
+    world.look();
+    assert_eq!(world.machine.fills[0].sweep, 1);
+    assert!(world.chunks.is_empty(), "what was given back is cancelled");
+    world.look();
+    assert_eq!(world.machine.fills[0].sweep, 2);
+    world.run_until(JobState::Verified);
+}
+
+#[test]
 fn one_change_of_the_table_counts_once_however_many_workers_saw_it() {
     let mut world = World::new(plan(), 10);
     world.run_until(JobState::Backfilling);
