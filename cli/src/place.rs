@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::db::{self, Pool};
-use engine::postgres::session::{Route, SessionOptions};
+use engine::postgres::session::{Home, Route, SessionOptions};
 use ledger::Ledger;
 use planner::compile::Acknowledged;
 use proto::TargetName;
@@ -188,6 +188,8 @@ impl Place {
             application_name: "sluice cli".to_owned(),
             max_connections: CONNECTIONS,
             route,
+            // A command asks once, and is over.
+            home: Home::default(),
         };
         Ok(db::connect(self.target.url_for(role), &options).await?)
     }

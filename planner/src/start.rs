@@ -45,8 +45,12 @@ pub async fn start(context: Context) -> Result<(), Error> {
         let ended = tokio::select! {
             biased;
             Some(ended) = running.join_next() => ended,
-            target = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
-                running.spawn(planner_of(&context, target).run(context.shutdown.clone()));
+            arrival = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
+                let planning = planner_of(&context, arrival.target).run(context.shutdown.clone());
+                // Dropped with all that it knows: the target is not what it was made for any more.
+                running.spawn(async move {
+                    arrival.over.run_until_cancelled(planning).await.unwrap_or(Ok(()))
+                });
                 continue;
             }
         };

@@ -10,9 +10,11 @@
 //! So one list, [`PINNED`], fixes those settings for all three.
 
 mod backend;
+mod home;
 mod user;
 
 pub use backend::{Backend, Terminated, backend, terminate_backend};
+pub use home::Home;
 
 use std::time::Duration;
 
@@ -67,6 +69,8 @@ pub struct SessionOptions {
     pub max_connections: u32,
     /// What lies between.
     pub route: Route,
+    /// Where every connection must lead.
+    pub home: Home,
 }
 
 /// Why there is no connection. Never holds the password.
@@ -143,13 +147,20 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
     if let Err(error) = probe.close().await {
         tracing::debug!(%error, "closing the first connection failed; the pool opens its own");
     }
-    let mut pool = PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_release(|conn, _| Box::pin(is_well(conn)));
-    if options.route == Route::Direct {
-        pool = pool.after_connect(|conn, _| Box::pin(begin_session(conn)));
-    }
+    let (home, route) = (options.home.clone(), options.route);
+    let pool = pool.after_connect(move |conn, _| {
+        let home = home.clone();
+        Box::pin(async move {
+            if route == Route::Direct {
+                begin_session(conn).await?;
+            }
+            home.check(conn).await
+        })
+    });
     Ok(pool.connect_lazy_with(parsed))
 }
 
@@ -176,9 +187,15 @@ const READ_ONLY: &str = "/* sluice:session.is_well */ SHOW transaction_read_only
 ///
 /// A lock is not waited for without end unless a statement's own settings say so: reading a table's definition or size waits
 /// for whoever has it in ACCESS EXCLUSIVE mode, and a planner that stands there drives no job and answers nobody.
+///
+/// What is decided over a direct connection has effects outside of the database: flags that applications follow, approvals, answers to
+/// whoever submitted a job, DDL. So its commits wait at least for the server's own disk, and for a synchronous standby if there is one,
+/// also where the database or the role is set to do without. What waits for more already (`remote_apply`) is left alone. Batches go by the other
+/// route and keep the server's setting: their rows and their cursor are lost together or not at all.
 async fn begin_session(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     let text = "/* sluice:session.begin */ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
-        SET tcp_keepalives_count = 4; SET lock_timeout = '2s'";
+        SET tcp_keepalives_count = 4; SET lock_timeout = '2s'; \
+        SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')";
     sql::execute_script(conn, text).await.map(|_| ())
 }
 
@@ -320,6 +337,7 @@ mod tests {
             application_name: "sluice test".into(),
             max_connections: 1,
             route: Route::Pooled,
+            home: Home::default(),
         };
         let parsed = parse(&url, &options).unwrap();
         assert_eq!(
@@ -335,6 +353,7 @@ mod tests {
             application_name: "t".into(),
             max_connections: 1,
             route: Route::Direct,
+            home: Home::default(),
         };
         let error = parse(&url, &options).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"));

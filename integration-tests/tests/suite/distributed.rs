@@ -7,6 +7,7 @@
 
 mod broker;
 mod crashes;
+mod failover;
 mod foreign;
 mod half_open;
 mod messages;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::postgres::session::{
-    Backend, BatchSettings, Route, SessionOptions, Terminated, backend, connect_pool, set_local,
+    Backend, BatchSettings, Home, Route, SessionOptions, Terminated, backend, connect_pool, set_local,
     terminate_backend,
 };
 use engine::postgres::{error, identity};
@@ -35,6 +35,7 @@ async fn a_batch_behind_a_pooler_has_its_settings_and_leaves_none() -> Outcome {
         application_name: "sluice test".into(),
         max_connections: 2,
         route: Route::Pooled,
+        home: Home::default(),
     };
     let pool = connect_pool(&SecretString::from(pooler.url(&database, Role::Data)), &options).await?;
     let shown = "SELECT current_setting('lock_timeout') || ' ' || current_setting('search_path') || ' ' || current_setting('row_security')";
@@ -117,6 +118,7 @@ async fn a_connection_that_can_only_read_does_not_stay_in_the_pool() -> Outcome 
             application_name: "sluice test".into(),
             max_connections: 1,
             route,
+            home: Home::default(),
         };
         let pool = connect_pool(&SecretString::from(database.url(Role::Data)), &options).await?;
         let insert = async || -> Result<(), sqlx::Error> {
