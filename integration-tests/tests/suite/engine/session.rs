@@ -137,6 +137,41 @@ async fn a_connection_that_can_only_read_does_not_stay_in_the_pool() -> Outcome 
     Ok(())
 }
 
+/// Decisions leave the database, so they wait for the disk whatever the role is set to; rows and cursors are lost together or not at all.
+#[tokio::test]
+async fn a_direct_session_commits_durably_and_a_batch_as_the_server_is_set() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    let mut superuser = database.superuser().await?;
+    for (set, direct, pooled) in [
+        ("off", "on", "off"),
+        ("local", "on", "local"),
+        ("remote_write", "remote_write", "remote_write"),
+        ("remote_apply", "remote_apply", "remote_apply"),
+    ] {
+        let role = database.role(Role::Data);
+        engine::sql::execute_script(
+            &mut superuser,
+            format!("ALTER ROLE \"{role}\" SET synchronous_commit = {set}"),
+        )
+        .await?;
+        for (route, expected) in [(Route::Direct, direct), (Route::Pooled, pooled)] {
+            let options = SessionOptions {
+                application_name: "sluice test".into(),
+                max_connections: 1,
+                route,
+                home: Home::default(),
+            };
+            let pool = connect_pool(&SecretString::from(database.url(Role::Data)), &options).await?;
+            let found: String = engine::sql::scalar("SELECT current_setting('synchronous_commit')")
+                .fetch_one(&pool)
+                .await?;
+            assert_eq!(found, expected, "{set} over {route:?}");
+            pool.close().await;
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_server_says_who_it_is_and_a_standby_is_refused() -> Outcome {
     let server = Server::start(testbed::postgres::Durability::ThrowAway).await?;
