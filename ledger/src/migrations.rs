@@ -185,6 +185,15 @@ pub(crate) async fn applied(conn: &mut Connection) -> Result<Vec<i32>, Error> {
         .map_err(Error::of("ledger.versions"))
 }
 
+/// The ledger's tables in a file, by name.
+pub(crate) fn tables_of_a_file() -> Vec<&'static str> {
+    const MADE: &str = "CREATE TABLE IF NOT EXISTS ";
+    let lines = MIGRATIONS.iter().flat_map(|migration| migration.sqlite.lines());
+    lines
+        .filter_map(|line| line.strip_prefix(MADE)?.split([' ', '(']).next())
+        .collect()
+}
+
 fn checksum(sql: &str) -> String {
     Sha256::digest(sql.as_bytes())
         .iter()
@@ -214,6 +223,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_tables_of_a_file_are_known_by_name() {
+        let tables = tables_of_a_file();
+        for table in ["sluice_ledger", "sluice_job", "sluice_migration", "sluice_share"] {
+            assert!(tables.contains(&table), "{table}: {tables:?}");
+        }
+        assert!(
+            tables.iter().all(|table| table.starts_with("sluice_")),
+            "{tables:?}"
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod approval;
 mod opening;
+mod standing;
 mod taking;
+mod upgrading;
 mod work;
 
 use anyhow::Context as _;
