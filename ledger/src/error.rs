@@ -141,6 +141,9 @@ pub enum Error {
         /// And now.
         is: i32,
     },
+    /// A connection leads elsewhere than the ledger's: a URL is wrong, or something was led to another server meanwhile.
+    #[error("a connection of this target leads elsewhere than its ledger's: {0}")]
+    Elsewhere(String),
     /// The connection leads to a standby.
     #[error(
         "a standby answers (it is in recovery), and nothing can be written there; the target's URLs must lead to the primary"
@@ -220,6 +223,7 @@ impl Error {
             Self::Absent
                 | Self::Behind { .. }
                 | Self::Clone { .. }
+                | Self::Elsewhere(_)
                 | Self::Moved { .. }
                 | Self::Promoted { .. }
                 | Self::ReadOnly
@@ -258,6 +262,7 @@ impl Error {
             | Self::TooNew { .. }
             | Self::Behind { .. }
             | Self::Replaced { .. }
+            | Self::Elsewhere(_)
             | Self::Clone { .. }
             | Self::Moved { .. }
             | Self::PublishesEverything { .. }

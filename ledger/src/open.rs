@@ -105,12 +105,17 @@ impl Ledger {
             });
         }
         drop(conn);
-        Ok(Self {
+        Ok(Self::bare(pool, entry.id, target, standing))
+    }
+
+    /// One that was found somewhere, to be read.
+    pub(crate) fn bare(pool: Pool, id: LedgerId, target: TargetName, standing: Standing) -> Self {
+        Self {
             pool,
-            id: entry.id,
+            id,
             target,
             standing,
-        })
+        }
     }
 
     /// How it stood when it was opened.
@@ -183,7 +188,7 @@ const DATA_GRANTS: &[&str] = &[
 const MONITOR_GRANTS: &[&str] = &["GRANT USAGE ON SCHEMA sluice"];
 
 /// The ledger's row, if there is one that this build may write.
-async fn known(conn: &mut Connection) -> Result<Option<Entry>, Error> {
+pub(crate) async fn known(conn: &mut Connection) -> Result<Option<Entry>, Error> {
     if migrations::applied(conn).await?.is_empty() {
         return Ok(None);
     }

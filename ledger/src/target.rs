@@ -102,6 +102,25 @@ impl Target {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let home = Home::default();
+        let opening = Self::open(name.clone(), settings, presence, missing, (clock, &home));
+        // The pool would go on to ask for a connection that leads home until its patience is over.
+        tokio::select! {
+            biased;
+            why = home.left() => Err(Error::Ledger {
+                target: name,
+                source: LedgerError::Elsewhere(why),
+            }),
+            opened = opening => opened,
+        }
+    }
+
+    async fn open(
+        name: TargetName,
+        settings: &TargetSettings,
+        presence: &Presence,
+        missing: Missing,
+        (clock, home): (&Arc<dyn Clock>, &Home),
+    ) -> Result<Self, Error> {
         let open = |role: DatabaseRole, label: &'static str, max_connections: u32, route: Route| {
             let options = SessionOptions {
                 application_name: presence.application_name.clone(),
@@ -126,7 +145,7 @@ impl Target {
             source,
         };
         let ledger_pool = open(DatabaseRole::Ledger, "ledger", 6, Route::Direct).await?;
-        settle(&home, &ledger_pool).await.map_err(failed)?;
+        settle(home, &ledger_pool).await.map_err(failed)?;
         let data = open(
             DatabaseRole::Data,
             "data",
@@ -157,7 +176,7 @@ impl Target {
             data,
             owner,
             monitor,
-            home,
+            home: home.clone(),
         })
     }
 

@@ -6,6 +6,7 @@
 //! failed and none is lost.
 
 mod broker;
+mod clones;
 mod crashes;
 mod failover;
 mod foreign;
@@ -17,6 +18,7 @@ mod queues;
 mod scale;
 mod sharing;
 mod targets;
+mod verifiers;
 
 use std::time::Duration;
 

@@ -85,6 +85,9 @@ async fn ends_right(there: Installation<'_>, promoted: &Server, job: JobId, writ
         .value("SELECT timeline FROM sluice.ledger WHERE $1::uuid IS NOT NULL")
         .await?;
     assert_eq!(timeline, 2);
+    for service in there.fleet.all().chain([&there.second]) {
+        fleet::ready(service).await?;
+    }
     assert_settled(&after, &database, writes, there.fleet).await?;
     assert_eq!(
         there.second.terminate().await?,
