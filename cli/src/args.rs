@@ -7,7 +7,7 @@ use shared::settings::TelemetrySettings;
 use shared::telemetry;
 
 use crate::commands::{
-    abort, approve, demo, flip, parked, pause, plan, queues, repair, report, resume, rollback,
+    abort, adopt, approve, demo, detach, flip, parked, pause, plan, queues, repair, report, resume, rollback,
     run as run_command, services, status, submit, tune, verify, wait,
 };
 use crate::error::Error;
@@ -66,6 +66,10 @@ enum Command {
     Queues(queues::QueuesArgs),
     /// Show the messages that nobody could handle, put them back, or drop them.
     Parked(parked::ParkedArgs),
+    /// Make this database the home of the ledger that is in it: a restored copy, a clone, a file that was moved.
+    Adopt(adopt::AdoptArgs),
+    /// Take Sluice out of a copy: triggers, functions and ledger; what its jobs added to tables stays.
+    Detach(detach::DetachArgs),
     /// Run the planner service.
     Planner(services::ServiceArgs),
     /// Run a backfiller service.
@@ -105,6 +109,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         Command::Report(args) => report::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Parked(args) => parked::run(args).await,
+        Command::Adopt(args) => adopt::run(args).await,
+        Command::Detach(args) => detach::run(args).await,
         Command::Planner(args) => return services::planner(args).await,
         Command::Backfiller(args) => return services::backfiller(args).await,
         Command::Verifier(args) => return services::verifier(args).await,
@@ -166,6 +172,8 @@ mod tests {
             "repair",
             "wait",
             "report",
+            "adopt",
+            "detach",
             "planner",
             "backfiller",
             "verifier",

@@ -1,8 +1,10 @@
 //! The commands, one file each: its arguments and what it does, in the order of a job's life.
 
 pub mod abort;
+pub mod adopt;
 pub mod approve;
 pub mod demo;
+pub mod detach;
 pub mod flip;
 pub mod parked;
 pub mod pause;

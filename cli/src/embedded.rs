@@ -97,12 +97,25 @@ impl Embedded {
             shutdown,
             running: JoinSet::new(),
         };
+        embedded.watch_home();
         embedded.start_planner(place, scope.until);
         if scope.roles == Roles::All {
             embedded.start_backfiller();
             embedded.start_verifier(place);
         }
         embedded
+    }
+
+    /// A run is over when its database turns out to be another one: whoever runs it again opens what is there then.
+    fn watch_home(&mut self) {
+        let (target, stopping) = (self.target.clone(), self.shutdown.stopping.clone());
+        self.running.spawn(async move {
+            let Some(why) = stopping.run_until_cancelled(target.home.left()).await else {
+                return ("connection to the database", Ok(()));
+            };
+            target.close().await;
+            ("connection to the database", Err(anyhow::anyhow!(why)))
+        });
     }
 
     fn start_planner(&mut self, place: &Place, until: Option<JobState>) {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
 //! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
-//! [`follow`] and [`progress`] watch a job; [`broker`] and [`queues`] are what is between roles;
+//! [`follow`] and [`progress`] watch a job; [`copies`] is about ledgers that are not where they were made; [`broker`] and [`queues`] are what is between roles;
 //! [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
 //! is what people look at; [`demo`] shows all of it on a table of its own, under the application of [`traffic`]; [`error`] ends it all with an exit code.
 //!
@@ -13,6 +13,7 @@ pub mod args;
 pub mod broker;
 pub mod checklist;
 pub mod commands;
+pub mod copies;
 pub mod demo;
 pub mod diff;
 pub mod drive;

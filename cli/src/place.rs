@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::db::{self, Pool};
-use engine::postgres::session::{Route, SessionOptions};
+use engine::postgres::session::{Home, Route, SessionOptions};
 use ledger::Ledger;
+use ledger::copies::{self, Found};
 use planner::compile::Acknowledged;
 use proto::TargetName;
 use secrecy::SecretString;
 use shared::settings::{BusSettings, DatabaseRole, Settings, Sources, TargetSettings};
 
 use crate::error::Error;
-use crate::privileges;
+use crate::{out, privileges};
 
 /// What `--database-url` is called in the ledger.
 const EMBEDDED: &str = "default";
@@ -188,6 +189,8 @@ impl Place {
             application_name: "sluice cli".to_owned(),
             max_connections: CONNECTIONS,
             route,
+            // A command asks once, and is over.
+            home: Home::default(),
         };
         Ok(db::connect(self.target.url_for(role), &options).await?)
     }
@@ -199,7 +202,28 @@ impl Place {
     pub async fn ledger(&self) -> Result<Ledger, Error> {
         let pool = self.pool(DatabaseRole::Ledger).await?;
         match Ledger::open(pool.clone(), self.name.clone()).await {
-            Ok(ledger) => Ok(ledger),
+            Ok(ledger) => {
+                // It can be read, and nobody works with it.
+                if let Err(why) = ledger.standing().to_work() {
+                    out::note(&why.to_string());
+                }
+                Ok(ledger)
+            }
+            Err(refusal) if privileges::are_missing(&refusal) => {
+                Err(privileges::of_ledger(&pool, refusal).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whatever ledger is there, at home or not.
+    ///
+    /// # Errors
+    /// As [`Self::ledger`].
+    pub async fn found(&self) -> Result<Found, Error> {
+        let pool = self.pool(DatabaseRole::Ledger).await?;
+        match copies::find(pool.clone(), self.name.clone()).await {
+            Ok(found) => Ok(found),
             Err(refusal) if privileges::are_missing(&refusal) => {
                 Err(privileges::of_ledger(&pool, refusal).await?)
             }

@@ -16,6 +16,8 @@ pub struct Database<'s> {
     server: &'s Server,
     name: String,
     port: u16,
+    /// Another one stands for it, and drops it.
+    lent: bool,
 }
 
 impl<'s> Database<'s> {
@@ -29,6 +31,7 @@ impl<'s> Database<'s> {
             server,
             name,
             port: server.port(),
+            lent: false,
         };
         let mut conn = server.superuser("postgres").await?;
         engine::sql::execute_script(&mut conn, roles::create(&database.name, server.password())).await?;
@@ -40,6 +43,17 @@ impl<'s> Database<'s> {
         let mut conn = database.superuser().await?;
         engine::sql::execute_script(&mut conn, roles::admit(&database.name)).await?;
         Ok(database)
+    }
+
+    /// The same database on another server, a copy of the whole of this one's; it goes with that server.
+    #[must_use]
+    pub fn on<'n>(&self, server: &'n Server) -> Database<'n> {
+        Database {
+            server,
+            name: self.name.clone(),
+            port: server.port(),
+            lent: true,
+        }
     }
 
     /// Its name; the roles' names begin with it.
@@ -189,6 +203,9 @@ impl Drop for Database<'_> {
     /// Best effort, and after a failed test too: the server is thrown away anyway. On a thread with
     /// a runtime of its own, because dropping cannot wait for the test's.
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         let (server, name) = (self.server, &self.name);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -19,6 +19,8 @@ struct Way {
     flows: bool,
     /// Counts the cuts; a connection lives in the era in which it was made.
     era: u64,
+    /// Where new connections lead.
+    server: u16,
 }
 
 /// A proxy on a free port of 127.0.0.1; dropping it cuts everything.
@@ -41,9 +43,10 @@ impl Proxy {
             open: true,
             flows: true,
             era: 0,
+            server,
         }));
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, server, Arc::clone(&way)));
+        accepting.spawn(accept(listener, Arc::clone(&way)));
         Ok(Self {
             port,
             way,
@@ -78,6 +81,17 @@ impl Proxy {
         self.way.send_modify(|way| way.era += 1);
     }
 
+    /// Cuts every connection; from the next one on they lead to another port, as after a fail-over.
+    pub fn repoint(&self, server: u16) {
+        self.way.send_modify(|way| {
+            *way = Way {
+                server,
+                era: way.era + 1,
+                ..*way
+            }
+        });
+    }
+
     /// Half-open: connections stay, and nothing passes in either direction.
     pub fn stall(&self) {
         self.way.send_modify(|way| way.flows = false);
@@ -90,13 +104,13 @@ impl Proxy {
 }
 
 /// Connections end with the task that accepts them.
-async fn accept(listener: TcpListener, server: u16, way: Arc<watch::Sender<Way>>) {
+async fn accept(listener: TcpListener, way: Arc<watch::Sender<Way>>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let seen = way.subscribe();
         let now = *seen.borrow();
         if now.open {
-            connections.spawn(connect(client, server, seen, now.era));
+            connections.spawn(connect(client, now.server, seen, now.era));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between us and the ledger.
 
-use proto::{ChunkId, JobId};
+use proto::{ChunkId, JobId, LedgerId};
 
 use crate::job::UnknownName;
 
@@ -89,30 +89,80 @@ pub enum Error {
         /// The stage.
         stage: &'static str,
     },
-    /// The ledger's format is newer than this build can write.
-    #[error("the ledger has format {found}, this build writes up to {known}; upgrade sluice")]
+    /// The ledger says that only newer builds may write it.
+    #[error(
+        "the ledger may be written by a sluice that knows format {found} or a later one, this build knows {known}; upgrade sluice"
+    )]
     TooNew {
-        /// The ledger's format.
+        /// The oldest format that may write it.
         found: i32,
         /// Ours.
         known: i32,
     },
+    /// The ledger lacks what this build writes, and whoever asks may not add it.
+    #[error(
+        "the ledger has format {found} and this build writes format {needed}; a planner of this version (or `sluice run`) upgrades it when it \
+         starts, and older processes go on beside it"
+    )]
+    Behind {
+        /// The ledger's format.
+        found: i32,
+        /// Ours.
+        needed: i32,
+    },
     /// The ledger was made on another server or database: this is a restored copy or a clone.
-    #[error("this ledger was made elsewhere ({why}): a copy is read-only until it is adopted")]
+    #[error(
+        "this ledger was made elsewhere ({why}): a copy is read-only until it is adopted. `sluice adopt` makes this database its home, \
+         `sluice detach` takes Sluice out of the copy"
+    )]
     Clone {
         /// What differs.
         why: String,
     },
     /// The ledger of a file says that it lies elsewhere: this is a copy, or the file was moved.
     #[error(
-        "the ledger in this file was made at {was}, and the file is {is}: a copy is not worked on; if the file was moved, and nothing works at \
-         the old place any more, tell the ledger: UPDATE sluice_ledger SET system_identifier = '{is}'"
+        "the ledger in this file was made at {was}, and the file is {is}: a copy is read-only until it is adopted. If the file was moved, and \
+         nothing works at the old place any more, `sluice adopt` tells the ledger; `sluice detach` takes Sluice out of a copy"
     )]
     Moved {
         /// Where it was made.
         was: String,
         /// Where it is.
         is: String,
+    },
+    /// The server was promoted, or restored to an earlier moment, since the ledger was used last. A planner reconciles it.
+    #[error(
+        "the server is on timeline {is}, the ledger was used last on {was}: a fail-over (or a restored backup), after which a planner has to \
+         void the leases of before; is one running?"
+    )]
+    Promoted {
+        /// The timeline then.
+        was: i32,
+        /// And now.
+        is: i32,
+    },
+    /// A connection leads elsewhere than the ledger's: a URL is wrong, or something was led to another server meanwhile.
+    #[error("a connection of this target leads elsewhere than its ledger's: {0}")]
+    Elsewhere(String),
+    /// The connection leads to a standby.
+    #[error(
+        "a standby answers (it is in recovery), and nothing can be written there; the target's URLs must lead to the primary"
+    )]
+    Standby,
+    /// The connection leads to a server that takes no writes.
+    #[error(
+        "the server takes no writes now: a new transaction is read-only there (SQLSTATE 25006; see `default_transaction_read_only`)"
+    )]
+    ReadOnly,
+    /// The ledger is another one than the one that was opened: it was adopted, or the database was replaced.
+    #[error(
+        "the ledger is another one now ({is}, it was {was}): it was adopted, or the database was replaced"
+    )]
+    Replaced {
+        /// The one that was opened.
+        was: LedgerId,
+        /// The one that is there.
+        is: LedgerId,
     },
     /// A publication FOR ALL TABLES would publish the ledger too.
     #[error(
@@ -132,6 +182,12 @@ pub enum Error {
         "another process has been upgrading the ledger for {0} s; look for a statement tagged `ledger.migrate`"
     )]
     MigrationBusy(u64),
+    /// A transaction of somebody holds the ledger's tables for too long.
+    #[error(
+        "the ledger could not be upgraded for {0} s, because transactions use its tables; nothing queues behind the upgrade meanwhile. Look in \
+         pg_stat_activity for an old transaction"
+    )]
+    MigrationBlocked(u64),
     /// The ledger holds something that this build does not understand.
     #[error("the ledger holds something that this build cannot read")]
     Unknown(#[from] UnknownName),
@@ -144,15 +200,37 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// The engine failed.
+    /// The role may not see what identifies the database.
     #[error("reading the database's identity failed: {0}")]
     Identity(String),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::postgres::error::Error),
 }
 
 impl Error {
     /// Wraps a statement's error; use as `.map_err(Error::of("ledger.tag"))`.
     pub fn of(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Statement { statement, source }
+    }
+
+    /// The database answers, and the ledger there is not one to work with now: it is somewhere else, or was not reconciled, upgraded or made
+    /// yet. A service waits for whoever sees to that, and says so; a command refuses.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Absent
+                | Self::Behind { .. }
+                | Self::Clone { .. }
+                | Self::Elsewhere(_)
+                | Self::Moved { .. }
+                | Self::Promoted { .. }
+                | Self::ReadOnly
+                | Self::Replaced { .. }
+                | Self::Standby
+                | Self::TooNew { .. }
+        )
     }
 
     /// Trying again later can help.
@@ -165,7 +243,15 @@ impl Error {
                     | engine::postgres::error::Class::Permission
                     | engine::postgres::error::Class::Data
             ),
-            Self::Conflict { .. } | Self::LeaseLost { .. } | Self::NotActive | Self::MigrationBusy(_) => true,
+            Self::Engine(error) => error.class().is_retryable(),
+            Self::Conflict { .. }
+            | Self::LeaseLost { .. }
+            | Self::NotActive
+            | Self::MigrationBusy(_)
+            | Self::MigrationBlocked(_)
+            | Self::Promoted { .. }
+            | Self::Standby
+            | Self::ReadOnly => true,
             Self::NoSuchJob { .. }
             | Self::AmbiguousJob { .. }
             | Self::TableBusy { .. }
@@ -174,6 +260,9 @@ impl Error {
             | Self::TableTaken { .. }
             | Self::StageOrder { .. }
             | Self::TooNew { .. }
+            | Self::Behind { .. }
+            | Self::Replaced { .. }
+            | Self::Elsewhere(_)
             | Self::Clone { .. }
             | Self::Moved { .. }
             | Self::PublishesEverything { .. }

@@ -3,21 +3,36 @@
 //! Each engine has its own texts, of the same tables under the same version. On PostgreSQL the lock that keeps two migrators apart is a try-lock that is polled: a session that *waits* in
 //! `pg_advisory_lock` holds a snapshot, and a CREATE INDEX CONCURRENTLY elsewhere then ends in
 //! "deadlock detected" (PITFALLS 20). On SQLite it is the file's one write lock.
+//!
+//! Workers go on meanwhile. An ALTER TABLE needs its table alone for a moment, and while it waits for a transaction that has used it,
+//! whoever comes after it waits too: so it waits for a fraction of a second only, lets everybody pass, and tries again.
+//!
+//! Processes of an older format go on beside a newer ledger: what they know is all still there. A migration after which that
+//! would be wrong raises `oldest_writer` in the ledger's row ([`OLDEST_WRITER`]), and they stop.
 
 use std::time::Duration;
 
 use engine::catalog::EngineKind;
 use engine::db::{self, Connection, Pool};
+use engine::error::Class;
 use sha2::{Digest, Sha256};
 use shared::clock::Clock;
 
 use crate::error::Error;
+use crate::standing;
 
 /// Format of the ledger after the last migration below.
 pub const FORMAT: i32 = 2;
 
-/// How long another migrator is waited for.
+/// The oldest format whose builds may write a ledger of [`FORMAT`].
+pub const OLDEST_WRITER: i32 = 1;
+
+/// How long another migrator is waited for, and how long a migration is tried.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an upgrade may keep others waiting.
+const LOCK_TIMEOUT: &str = "/* ledger.migrate_wait */ SET LOCAL lock_timeout = '200ms'";
+/// Between two tries: longer than that, so that those who waited get through.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Advisory lock key of the migrator (two 32-bit halves of "sluice").
 const LOCK: i64 = 0x736c_7569_6365;
@@ -53,23 +68,48 @@ impl Migration {
     }
 }
 
-/// Brings the ledger to [`FORMAT`].
+/// Brings the ledger to [`FORMAT`]; a newer one is left as it is.
 ///
 /// # Errors
-/// [`Error::TooNew`] if the ledger is newer, [`Error::MigrationBusy`] if another migrator does not end.
+/// [`Error::TooNew`] if only newer builds may write it, [`Error::MigrationBusy`] if another migrator does not end,
+/// [`Error::MigrationBlocked`] if its tables never come free.
 pub async fn apply(pool: &Pool, clock: &dyn Clock) -> Result<(), Error> {
     if pool.engine() == EngineKind::Sqlite {
         return apply_locked(pool).await;
     }
     let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
     lock(&mut conn, clock).await?;
-    let outcome = apply_locked(pool).await;
+    let outcome = apply_patiently(pool, clock).await;
     db::query("/* ledger.migrate_unlock */ SELECT pg_advisory_unlock($1)")
         .bind(LOCK)
         .execute(&mut conn)
         .await
         .map_err(Error::of("ledger.migrate_unlock"))?;
     outcome
+}
+
+/// Tries again while the tables are in use. What was committed stays: the next try begins behind it.
+async fn apply_patiently(pool: &Pool, clock: &dyn Clock) -> Result<(), Error> {
+    let begun = clock.monotonic();
+    loop {
+        match apply_locked(pool).await {
+            Err(Error::Statement { source, .. }) if is_in_use(&source) => {
+                tracing::info!("the ledger's tables are in use; its upgrade waits");
+            }
+            outcome => return outcome,
+        }
+        if clock.monotonic().saturating_sub(begun) > PATIENCE {
+            return Err(Error::MigrationBlocked(PATIENCE.as_secs()));
+        }
+        clock.sleep(PAUSE).await;
+    }
+}
+
+fn is_in_use(error: &sqlx::Error) -> bool {
+    matches!(
+        engine::error::classify(error),
+        Class::LockTimeout | Class::Deadlock
+    )
 }
 
 async fn lock(conn: &mut Connection, clock: &dyn Clock) -> Result<(), Error> {
@@ -94,12 +134,16 @@ async fn lock(conn: &mut Connection, clock: &dyn Clock) -> Result<(), Error> {
 async fn apply_locked(pool: &Pool) -> Result<(), Error> {
     for migration in MIGRATIONS {
         let mut tx = pool.begin().await.map_err(Error::of("ledger.migrate"))?;
+        if tx.engine() == EngineKind::Postgresql {
+            tx.execute_script(LOCK_TIMEOUT)
+                .await
+                .map_err(Error::of("ledger.migrate_wait"))?;
+        }
         let known = applied(&mut tx).await?;
-        if let Some(newest) = known.iter().max().filter(|v| **v > FORMAT) {
-            return Err(Error::TooNew {
-                found: *newest,
-                known: FORMAT,
-            });
+        if !known.is_empty()
+            && let Some(entry) = standing::entry(&mut tx).await?
+        {
+            standing::writable(entry.oldest_writer)?;
         }
         if known.contains(&migration.version) {
             continue;
@@ -141,6 +185,15 @@ pub(crate) async fn applied(conn: &mut Connection) -> Result<Vec<i32>, Error> {
         .map_err(Error::of("ledger.versions"))
 }
 
+/// The ledger's tables in a file, by name.
+pub(crate) fn tables_of_a_file() -> Vec<&'static str> {
+    const MADE: &str = "CREATE TABLE IF NOT EXISTS ";
+    let lines = MIGRATIONS.iter().flat_map(|migration| migration.sqlite.lines());
+    lines
+        .filter_map(|line| line.strip_prefix(MADE)?.split([' ', '(']).next())
+        .collect()
+}
+
 fn checksum(sql: &str) -> String {
     Sha256::digest(sql.as_bytes())
         .iter()
@@ -170,6 +223,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_tables_of_a_file_are_known_by_name() {
+        let tables = tables_of_a_file();
+        for table in ["sluice_ledger", "sluice_job", "sluice_migration", "sluice_share"] {
+            assert!(tables.contains(&table), "{table}: {tables:?}");
+        }
+        assert!(
+            tables.iter().all(|table| table.starts_with("sluice_")),
+            "{tables:?}"
+        );
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use engine::catalog::EngineKind;
-use engine::db::{self, Connection, Pool, Raw};
+use engine::db::{self, Connection, Pool};
 use proto::{LedgerId, TargetName};
 use shared::clock::Clock;
-use uuid::Uuid;
 
 use crate::error::Error;
-use crate::migrations;
+use crate::standing::{self, Entry, Standing};
+use crate::{failover, migrations};
 
 /// What creating a ledger needs to know: which roles get which grants, and what the target's settings acknowledge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Setup {
     pub monitor: Option<String>,
     /// Publications FOR ALL TABLES that may publish our tables too, by name.
     pub acknowledged_publications: Vec<String>,
+    /// Who does it, for the audit trail.
+    pub by: String,
 }
 
 /// A ledger, opened with the ledger role.
@@ -30,15 +32,16 @@ pub struct Ledger {
     pub(crate) pool: Pool,
     id: LedgerId,
     target: TargetName,
+    standing: Standing,
 }
 
 impl Ledger {
-    /// Creates the ledger if there is none, upgrades it, grants the other roles what they need, and
-    /// checks that it belongs to this very server and database.
+    /// Creates the ledger if there is none, upgrades it, reconciles it after a fail-over, grants the other roles what they need, and
+    /// checks that it belongs to this very server and database: before anything is written, and after it.
     ///
     /// # Errors
     /// [`Error::PublishesEverything`] before anything is created, [`Error::Clone`] for a copy, [`Error::TooNew`] for a
-    /// newer ledger, and what the database says.
+    /// ledger that only newer builds may write, [`Error::Standby`], and what the database says.
     pub async fn create_or_open(
         pool: Pool,
         target: TargetName,
@@ -46,17 +49,24 @@ impl Ledger {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
-        if migrations::applied(&mut conn).await?.is_empty() {
-            refuse_published(&mut conn, &setup.acknowledged_publications).await?;
+        let (here, _) = standing::here(&mut conn).await?;
+        // Before anything is written.
+        let known = known(&mut conn).await?;
+        match &known {
+            Some(entry) => match standing::judge(pool.engine(), entry, &here)? {
+                Standing::Promoted { .. } => {}
+                other @ (Standing::AtHome | Standing::Standby | Standing::ReadOnly) => other.to_work()?,
+            },
+            None if here.timeline.is_none() => return Err(Error::Standby),
+            None => refuse_published(&mut conn, &setup.acknowledged_publications).await?,
         }
         drop(conn);
         migrations::apply(&pool, clock.as_ref()).await?;
         let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
-        let here = identity(&mut conn).await?;
         db::query(
             "/* ledger.create */
             INSERT INTO sluice.ledger (singleton, id, target, system_identifier, database_oid, timeline, format, oldest_writer)
-            VALUES ($7, $1, $2, $3, $4, $5, $6, 1)
+            VALUES ($7, $1, $2, $3, $4, $5, $6, $8)
             ON CONFLICT (singleton) DO NOTHING",
         )
         .bind(LedgerId::random().0)
@@ -66,66 +76,52 @@ impl Ledger {
         .bind(here.timeline)
         .bind(migrations::FORMAT)
         .bind(true)
+        .bind(migrations::OLDEST_WRITER)
         .execute(&mut conn)
         .await
         .map_err(Error::of("ledger.create"))?;
         drop(conn);
+        failover::reconcile(&pool, &setup.by).await?;
         let ledger = Self::open(pool, target).await?;
         ledger.grant(setup).await?;
         Ok(ledger)
     }
 
-    /// Opens an existing ledger.
+    /// Opens an existing ledger, to read it or to write commands into it; [`Ledger::standing`] says whether it can be worked with.
     ///
     /// # Errors
-    /// [`Error::Absent`] if there is none, [`Error::Clone`] for a copy, [`Error::TooNew`] for a newer one.
+    /// [`Error::Absent`] if there is none, [`Error::Clone`] for a copy, [`Error::TooNew`] for one that only newer builds may write,
+    /// [`Error::Behind`] for one that lacks what this build writes.
     pub async fn open(pool: Pool, target: TargetName) -> Result<Self, Error> {
         let mut conn = pool.acquire().await.map_err(Error::of("ledger.connect"))?;
-        let versions = migrations::applied(&mut conn).await?;
-        match versions.iter().max() {
-            None => return Err(Error::Absent),
-            Some(newest) if *newest > migrations::FORMAT => {
-                return Err(Error::TooNew {
-                    found: *newest,
-                    known: migrations::FORMAT,
-                });
-            }
-            Some(_) => {}
-        }
-        let row =
-            db::query("/* ledger.open */ SELECT id, system_identifier, database_oid FROM sluice.ledger")
-                .fetch_optional(&mut conn)
-                .await
-                .map_err(Error::of("ledger.open"))?
-                .ok_or(Error::Absent)?;
-        let here = identity(&mut conn).await?;
-        let system: String = row
-            .try_get("system_identifier")
-            .map_err(Error::of("ledger.open"))?;
-        let database: i64 = row.try_get("database_oid").map_err(Error::of("ledger.open"))?;
-        if system != here.system_identifier {
-            return Err(match pool.engine() {
-                EngineKind::Postgresql => Error::Clone {
-                    why: format!("system identifier {system}, here {}", here.system_identifier),
-                },
-                EngineKind::Sqlite => Error::Moved {
-                    was: system,
-                    is: here.system_identifier,
-                },
+        let entry = known(&mut conn).await?.ok_or(Error::Absent)?;
+        let (here, _) = standing::here(&mut conn).await?;
+        let standing = standing::judge(pool.engine(), &entry, &here)?;
+        let format = migrations::applied(&mut conn).await?.into_iter().max();
+        if let Some(found) = format.filter(|found| *found < migrations::FORMAT) {
+            return Err(Error::Behind {
+                found,
+                needed: migrations::FORMAT,
             });
         }
-        if database != here.database_oid {
-            return Err(Error::Clone {
-                why: format!("database oid {database}, here {}", here.database_oid),
-            });
-        }
-        let id: Uuid = row.try_get("id").map_err(Error::of("ledger.open"))?;
         drop(conn);
-        Ok(Self {
+        Ok(Self::bare(pool, entry.id, target, standing))
+    }
+
+    /// One that was found somewhere, to be read.
+    pub(crate) fn bare(pool: Pool, id: LedgerId, target: TargetName, standing: Standing) -> Self {
+        Self {
             pool,
-            id: LedgerId(id),
+            id,
             target,
-        })
+            standing,
+        }
+    }
+
+    /// How it stood when it was opened.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// Which ledger this is.
@@ -191,6 +187,18 @@ const DATA_GRANTS: &[&str] = &[
 /// The monitor role reads only.
 const MONITOR_GRANTS: &[&str] = &["GRANT USAGE ON SCHEMA sluice"];
 
+/// The ledger's row, if there is one that this build may write.
+pub(crate) async fn known(conn: &mut Connection) -> Result<Option<Entry>, Error> {
+    if migrations::applied(conn).await?.is_empty() {
+        return Ok(None);
+    }
+    let entry = standing::entry(conn).await?;
+    if let Some(entry) = &entry {
+        standing::writable(entry.oldest_writer)?;
+    }
+    Ok(entry)
+}
+
 /// The first ledger row would stop every subscriber of a publication FOR ALL TABLES ("relation does not exist"),
 /// and its slot would then fill the primary's disk (PITFALLS 26).
 async fn refuse_published(conn: &mut Connection, acknowledged: &[String]) -> Result<(), Error> {
@@ -210,43 +218,4 @@ async fn refuse_published(conn: &mut Connection, acknowledged: &[String]) -> Res
     } else {
         Err(Error::PublishesEverything { publications })
     }
-}
-
-struct Here {
-    system_identifier: String,
-    database_oid: i64,
-    timeline: i32,
-}
-
-/// Where we are. On a server the control functions are executable by everybody; nothing else is needed. A file is where it lies: a
-/// copy of it lies elsewhere.
-async fn identity(conn: &mut Connection) -> Result<Here, Error> {
-    if let Raw::Sqlite(conn) = conn.raw() {
-        let place = engine::sqlite::session::place(conn)
-            .await
-            .map_err(Error::of("ledger.identity"))?;
-        return Ok(Here {
-            system_identifier: place,
-            database_oid: 0,
-            timeline: 0,
-        });
-    }
-    let row = db::query(
-        "/* ledger.identity */
-        SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
-            (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database_oid,
-            (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline",
-    )
-    .fetch_one(conn)
-    .await
-    .map_err(Error::of("ledger.identity"))?;
-    Ok(Here {
-        system_identifier: row
-            .try_get("system_identifier")
-            .map_err(Error::of("ledger.identity"))?,
-        database_oid: row
-            .try_get("database_oid")
-            .map_err(Error::of("ledger.identity"))?,
-        timeline: row.try_get("timeline").map_err(Error::of("ledger.identity"))?,
-    })
 }

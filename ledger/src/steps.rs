@@ -5,7 +5,7 @@
 //! what this job never made.
 
 use engine::db::{self, Connection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{JobId, TaskId};
 
@@ -91,7 +91,34 @@ pub async fn is_marked(conn: &mut Connection, job: JobId, step: u32) -> Result<b
     .map_err(Error::of("ledger.step_marked"))
 }
 
+/// The steps that a job has run.
+///
+/// # Errors
+/// What the database says.
+pub async fn marked(conn: &mut Connection, job: JobId) -> Result<BTreeSet<u32>, Error> {
+    let steps: Vec<i32> =
+        db::scalar("/* ledger.steps_marked */ SELECT step FROM sluice.step_marker WHERE job = $1")
+            .bind(job.0)
+            .fetch_all(conn)
+            .await
+            .map_err(Error::of("ledger.steps_marked"))?;
+    Ok(steps.into_iter().map(i32::unsigned_abs).collect())
+}
+
 impl Ledger {
+    /// The steps that a job has run; see [`mark`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn steps_run(&self, job: JobId) -> Result<BTreeSet<u32>, Error> {
+        let mut conn = self
+            .pool
+            .acquire()
+            .await
+            .map_err(Error::of("ledger.steps_marked"))?;
+        marked(&mut conn, job).await
+    }
+
     /// Whether this job ever ran a step; see [`mark`].
     ///
     /// # Errors

@@ -3,20 +3,20 @@
 //! Roles fall back as the settings say, so that one URL is enough on a laptop and four keep
 //! privileges apart in production.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::catalog::EngineKind;
-use engine::db::{self, ConnectError, Pool};
-use engine::postgres::session::{Route, SessionOptions};
+use engine::db::{self, ConnectError, Pool, Raw};
+use engine::postgres::session::{Home, Route, SessionOptions};
 use proto::TargetName;
 use shared::clock::{Clock, within};
-use shared::service::Part;
+use shared::service::{Part, chain};
 use shared::settings::{DatabaseRole, TargetBudget, TargetSettings};
 
 use crate::error::Error as LedgerError;
 use crate::open::{Ledger, Setup};
+use crate::standing;
 
 /// A target, connected.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Target {
     pub monitor: Pool,
     /// What all jobs together may load it with.
     pub budget: TargetBudget,
+    /// Where all of them lead.
+    pub home: Home,
 }
 
 /// How a process presents itself and how many connections it wants.
@@ -90,7 +92,7 @@ impl Error {
 }
 
 impl Target {
-    /// Connects every role and opens the ledger.
+    /// Connects every role and opens the ledger. From then on every connection leads to the database, and the timeline, that answered here.
     ///
     /// # Errors
     /// [`Error`], naming the target and the role.
@@ -101,11 +103,32 @@ impl Target {
         missing: Missing,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Error> {
+        let home = Home::default();
+        let opening = Self::open(name.clone(), settings, presence, missing, (clock, &home));
+        // The pool would go on to ask for a connection that leads home until its patience is over.
+        tokio::select! {
+            biased;
+            why = home.left() => Err(Error::Ledger {
+                target: name,
+                source: LedgerError::Elsewhere(why),
+            }),
+            opened = opening => opened,
+        }
+    }
+
+    async fn open(
+        name: TargetName,
+        settings: &TargetSettings,
+        presence: &Presence,
+        missing: Missing,
+        (clock, home): (&Arc<dyn Clock>, &Home),
+    ) -> Result<Self, Error> {
         let open = |role: DatabaseRole, label: &'static str, max_connections: u32, route: Route| {
             let options = SessionOptions {
                 application_name: presence.application_name.clone(),
                 max_connections,
                 route,
+                home: home.clone(),
             };
             let url = settings.url_for(role).clone();
             let target = name.clone();
@@ -119,7 +142,12 @@ impl Target {
                     })
             }
         };
+        let failed = |source| Error::Ledger {
+            target: name.clone(),
+            source,
+        };
         let ledger_pool = open(DatabaseRole::Ledger, "ledger", 6, Route::Direct).await?;
+        settle(home, &ledger_pool).await.map_err(failed)?;
         let data = open(
             DatabaseRole::Data,
             "data",
@@ -129,10 +157,6 @@ impl Target {
         .await?;
         let owner = open(DatabaseRole::Owner, "owner", 3, Route::Direct).await?;
         let monitor = open(DatabaseRole::Monitor, "monitor", 2, Route::Direct).await?;
-        let failed = |source| Error::Ledger {
-            target: name.clone(),
-            source,
-        };
         let ledger = match missing {
             Missing::Fail => Ledger::open(ledger_pool, name.clone()).await,
             Missing::Create => {
@@ -141,11 +165,13 @@ impl Target {
                     data: Some(user_of(&data).await.map_err(failed)?),
                     monitor: Some(user_of(&monitor).await.map_err(failed)?),
                     acknowledged_publications: settings.acknowledge_publications.clone(),
+                    by: presence.application_name.clone(),
                 };
                 Ledger::create_or_open(ledger_pool, name.clone(), &setup, clock).await
             }
         }
         .map_err(failed)?;
+        ledger.standing().to_work().map_err(failed)?;
         Ok(Self {
             name,
             ledger,
@@ -153,33 +179,39 @@ impl Target {
             owner,
             monitor,
             budget: settings.budget,
+            home: home.clone(),
         })
     }
 
-    /// Connects as a worker does, which comes up in any order with the database and the planner: while nobody
-    /// answers or no planner has made a ledger yet, it waits, and tells `waiting` why.
+    /// Closes every connection: what still waits for one is refused at once.
+    pub async fn close(&self) {
+        for pool in [self.ledger.pool(), &self.data, &self.owner, &self.monitor] {
+            pool.close().await;
+        }
+    }
+
+    /// Connects as a service does, which comes up in any order with the database and the planner: while nobody answers, or the
+    /// ledger is not there or not one to work with (a copy that nobody has adopted, say), it waits, and tells `waiting` why.
     ///
     /// # Errors
-    /// [`Error`] for what waiting cannot mend: a wrong password, a copied ledger, a ledger too new.
+    /// [`Error`] for what waiting cannot mend, such as a wrong password.
     pub async fn connect_when_there(
         name: TargetName,
         settings: &TargetSettings,
         presence: &Presence,
+        missing: Missing,
         clock: &Arc<dyn Clock>,
         waiting: impl Fn(String) + Send,
     ) -> Result<Self, Error> {
         loop {
-            let error = match Self::connect(name.clone(), settings, presence, Missing::Fail, clock).await {
+            let error = match Self::connect(name.clone(), settings, presence, missing, clock).await {
                 Ok(target) => return Ok(target),
                 Err(error) => error,
             };
             if !error.may_pass() {
                 return Err(error);
             }
-            let cause = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            waiting(format!("{error}: {cause}"));
+            waiting(chain(&error));
             clock.sleep(LOOK_AGAIN).await;
         }
     }
@@ -190,34 +222,70 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A database that answers later than this cannot be worked with.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
+/// What a look at a target found.
+enum Health {
+    Well,
+    /// It may be well again.
+    Unwell(String),
+    /// It is another database, or another ledger, than the one that was opened.
+    Left(String),
+}
+
 impl Target {
-    /// Keeps a part of a service's readiness at what the database says, for as long as it is polled. Both routes are
+    /// Keeps a part of a service's readiness at what the database says, for as long as the target is what was opened. Both routes are
     /// asked: a pooler that is gone stops the work as much as a database that is.
-    pub async fn watch_health(&self, part: &Part, clock: &dyn Clock) -> Infallible {
-        loop {
-            match self.health(clock).await {
-                Ok(()) => part.ready(),
-                Err(why) => part.not_ready(why),
+    ///
+    /// Answers once it is not, with why: the database is another one, or was promoted, or the ledger is gone, adopted, or too new. Whatever was
+    /// begun with this target must then be dropped, its connections too ([`close`](Self::close)), and the target be opened anew.
+    pub async fn watch_health(&self, part: &Part, clock: &dyn Clock) -> String {
+        let looks = async {
+            loop {
+                match self.health(clock).await {
+                    Health::Well => part.ready(),
+                    Health::Unwell(why) => part.not_ready(why),
+                    Health::Left(why) => return why,
+                }
+                clock.sleep(LOOK_AGAIN).await;
             }
-            clock.sleep(LOOK_AGAIN).await;
-        }
+        };
+        let why = tokio::select! {
+            biased;
+            why = self.home.left() => why,
+            why = looks => why,
+        };
+        tracing::warn!(target_name = %self.name, "this target is dropped and opened anew: {why}");
+        part.not_ready(why.clone());
+        why
     }
 
-    async fn health(&self, clock: &dyn Clock) -> Result<(), String> {
-        for (route, pool) in [("ledger", self.ledger.pool()), ("data", &self.data)] {
-            let asked = async { pool.acquire().await?.execute_script(PING).await };
-            match within(clock, ANSWERS_WITHIN, asked).await {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(format!("the {route} connection fails: {error}")),
-                None => {
-                    return Err(format!(
-                        "no answer over the {route} connection within {} s",
-                        ANSWERS_WITHIN.as_secs()
-                    ));
-                }
+    async fn health(&self, clock: &dyn Clock) -> Health {
+        let silent = |route| {
+            let seconds = ANSWERS_WITHIN.as_secs();
+            Health::Unwell(format!(
+                "no answer over the {route} connection within {seconds} s"
+            ))
+        };
+        match within(clock, ANSWERS_WITHIN, self.ledger.look()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.is_elsewhere() => return Health::Left(chain(&error)),
+            Some(Err(error)) => {
+                return Health::Unwell(format!("the ledger connection fails: {}", chain(&error)));
             }
+            None => return silent("ledger"),
         }
-        Ok(())
+        let asked = async {
+            let mut conn = self.data.acquire().await?;
+            if let Raw::Postgres(conn) = conn.raw() {
+                // Behind a pooler the server of a connection may have changed.
+                self.home.check(conn).await?;
+            }
+            conn.execute_script(PING).await
+        };
+        match within(clock, ANSWERS_WITHIN, asked).await {
+            Some(Ok(_)) => Health::Well,
+            Some(Err(error)) => Health::Unwell(format!("the data connection fails: {error}")),
+            None => silent("data"),
+        }
     }
 }
 
@@ -225,18 +293,20 @@ impl Target {
 const PING: &str = "/* sluice:ledger.ping */ SELECT 1";
 
 impl Error {
-    /// Whether waiting can mend it, for somebody who does not make ledgers.
+    /// Whether waiting can mend it, or a person who sees to the ledger meanwhile.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        self.is_transient()
-            || matches!(
-                self,
-                Self::Ledger {
-                    source: LedgerError::Absent,
-                    ..
-                }
-            )
+        self.is_transient() || matches!(self, Self::Ledger { source, .. } if source.is_elsewhere())
     }
+}
+
+/// Whatever the first connection leads to is what every later one must lead to.
+async fn settle(home: &Home, pool: &Pool) -> Result<(), LedgerError> {
+    let mut conn = pool.acquire().await.map_err(LedgerError::of("ledger.connect"))?;
+    if let (_, Some(identity)) = standing::here(&mut conn).await? {
+        home.settle(&identity);
+    }
+    Ok(())
 }
 
 /// In a transaction, because the route may be pooled.

@@ -11,36 +11,34 @@
 //! | `sluice_budget_chunks` | target | how many the target allows; not there without a limit |
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Target;
 use shared::bus::{Bus, Queue};
 use shared::clock::{Clock, within};
-use shared::service::{Shutdown, chain};
+use shared::service::chain;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 /// A look that takes longer is given up; the numbers stay what they were.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Keeps the gauges of one target until the service stops.
-pub(crate) async fn keep(target: Target, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, shutdown: Shutdown) {
-    let looking = async {
-        loop {
-            match within(&*clock, LIMIT, look(&target, &*bus)).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    tracing::debug!(target_name = %target.name, error = %chain(&*error), "the queues could not be measured");
-                }
-                None => {
-                    tracing::debug!(target_name = %target.name, "the queues could not be measured in time")
-                }
+/// Keeps the gauges of one target for as long as it is polled.
+pub(crate) async fn keep(target: Target, bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Infallible {
+    loop {
+        match within(&*clock, LIMIT, look(&target, &*bus)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::debug!(target_name = %target.name, error = %chain(&*error), "the queues could not be measured");
             }
-            clock.sleep(EVERY).await;
+            None => {
+                tracing::debug!(target_name = %target.name, "the queues could not be measured in time");
+            }
         }
-    };
-    shutdown.stopping.run_until_cancelled(looking).await;
+        clock.sleep(EVERY).await;
+    }
 }
 
 async fn look(target: &Target, bus: &dyn Bus) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

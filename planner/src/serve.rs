@@ -5,7 +5,6 @@
 use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use ledger::Target;
@@ -13,7 +12,7 @@ use ledger::target::{Missing, Presence};
 use proto::TargetName;
 use shared::bus;
 use shared::clock::{Clock, SystemClock};
-use shared::service::{Ended, Part, Readiness, Service, Shutdown, chain};
+use shared::service::{Ended, Part, Readiness, Service, Shutdown};
 use shared::settings::{Settings, TargetSettings};
 use shared::telemetry;
 use tokio::task::JoinSet;
@@ -23,8 +22,6 @@ use crate::start::{Context, start};
 use crate::submit::AT_ONCE;
 use crate::targets::Targets;
 
-/// Between two attempts to reach a target.
-const RETRY: Duration = Duration::from_secs(2);
 /// Connections in a target's data pool: one for each submission that is compiled at a time, and a spare.
 const DATA_CONNECTIONS: u32 = AT_ONCE as u32 + 1;
 
@@ -121,44 +118,41 @@ struct Lane {
 }
 
 impl Lane {
+    /// Opens the target, again and again: each time that it turns out to be another database, or another timeline, than what was opened.
     async fn hold(self) -> Result<Infallible, ledger::target::Error> {
-        let target = self.connect().await?;
-        let publications = self.settings.acknowledge_publications.iter().cloned().collect();
-        let acknowledged = Acknowledged {
-            publications,
-            ..Acknowledged::default()
-        };
-        self.targets.open(target.clone(), acknowledged);
-        Ok(target.watch_health(&self.part, &*self.clock).await)
+        loop {
+            let target = self.connect().await?;
+            let publications = self.settings.acknowledge_publications.iter().cloned().collect();
+            let acknowledged = Acknowledged {
+                publications,
+                ..Acknowledged::default()
+            };
+            self.targets.open(target.clone(), acknowledged);
+            let why = target.watch_health(&self.part, &*self.clock).await;
+            self.targets.away(&self.name, why);
+            target.close().await;
+        }
     }
 
-    /// Waits for a target that is away; gives up on one that says no.
+    /// Waits for a target that is away, or that is a copy nobody has adopted; gives up on one that says no.
     async fn connect(&self) -> Result<Target, ledger::target::Error> {
         let presence = Presence {
             application_name: format!("sluice {}", self.planner),
             data_connections: DATA_CONNECTIONS,
         };
-        let name = &self.name;
-        loop {
-            let connecting = Target::connect(
-                name.clone(),
-                &self.settings,
-                &presence,
-                Missing::Create,
-                &self.clock,
-            );
-            let error = match connecting.await {
-                Ok(target) => return Ok(target),
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                return Err(error);
-            }
-            let why = chain(&error);
-            tracing::warn!(target_name = %name, error = why, "target is away; trying again");
-            self.targets.away(name, why.clone());
+        let waiting = |why: String| {
+            tracing::warn!(target_name = %self.name, error = why, "target is away; trying again");
+            self.targets.away(&self.name, why.clone());
             self.part.not_ready(why);
-            self.clock.sleep(RETRY).await;
-        }
+        };
+        Target::connect_when_there(
+            self.name.clone(),
+            &self.settings,
+            &presence,
+            Missing::Create,
+            &self.clock,
+            waiting,
+        )
+        .await
     }
 }

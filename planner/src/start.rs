@@ -46,18 +46,24 @@ pub async fn start(context: Context) -> Result<(), Error> {
         let ended = tokio::select! {
             biased;
             Some(ended) = running.join_next() => ended,
-            target = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
+            arrival = arrivals.next(), if !context.shutdown.stopping.is_cancelled() => {
                 let gauges = gauges::keep(
-                    target.clone(),
+                    arrival.target.clone(),
                     context.bus.clone(),
                     context.clock.clone(),
-                    context.shutdown.clone(),
                 );
+                let planning = planner_of(&context, arrival.target).run(context.shutdown.clone());
+                // Dropped with all that it knows: the target is not what it was made for any more.
                 running.spawn(async move {
-                    gauges.await;
-                    Ok(())
+                    let planned = async {
+                        tokio::select! {
+                            biased;
+                            ended = planning => ended,
+                            never = gauges => match never {},
+                        }
+                    };
+                    arrival.over.run_until_cancelled(planned).await.unwrap_or(Ok(()))
                 });
-                running.spawn(planner_of(&context, target).run(context.shutdown.clone()));
                 continue;
             }
         };

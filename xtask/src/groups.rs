@@ -85,7 +85,7 @@ const GROUPS: &[Group] = &[
     ),
     group(
         "distributed",
-        600,
+        840,
         "separate processes over RabbitMQ, killed and frozen",
     ),
 ];

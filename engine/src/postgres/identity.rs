@@ -25,6 +25,8 @@ pub struct Identity {
     pub timeline: Option<u32>,
     /// The server is a standby, or was not yet promoted.
     pub in_recovery: bool,
+    /// A new transaction could only read: a standby, or a primary that is set to take no writes.
+    pub read_only: bool,
     /// `server_version_num`.
     pub server_version: u32,
 }
@@ -85,15 +87,17 @@ pub async fn read(conn: &mut PgConnection) -> Result<Identity, Error> {
     // one for a while after a promotion. On a standby neither function may be called.
     const SQL: &str = "/* sluice:engine.identity */ \
         SELECT d.oid::int8, d.datname::text, pg_is_in_recovery(), \
+            current_setting('transaction_read_only')::bool, \
             current_setting('server_version_num')::int, \
             has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE'), \
             CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END \
         FROM pg_catalog.pg_database AS d \
         WHERE d.datname = current_database()";
     let doing = "read the identity of the server";
-    let (oid, database, in_recovery, version, may_ask, timeline): (
+    let (oid, database, in_recovery, read_only, version, may_ask, timeline): (
         i64,
         String,
+        bool,
         bool,
         i32,
         bool,
@@ -119,6 +123,7 @@ pub async fn read(conn: &mut PgConnection) -> Result<Identity, Error> {
         database,
         timeline: timeline.and_then(|t| u32::from_str_radix(&t, 16).ok()),
         in_recovery,
+        read_only,
         server_version: u32::try_from(version).unwrap_or_default(),
     })
 }
@@ -134,6 +139,7 @@ mod tests {
             database: "music".into(),
             timeline: Some(1),
             in_recovery,
+            read_only: in_recovery,
             server_version,
         }
     }

@@ -10,9 +10,12 @@
 //! So one list, [`PINNED`], fixes those settings for all three.
 
 mod backend;
+mod home;
+mod kept;
 mod user;
 
 pub use backend::{Backend, Terminated, backend, terminate_backend};
+pub use home::Home;
 
 use std::time::Duration;
 
@@ -46,8 +49,6 @@ pub const BEGIN_READ_ONLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ON
 
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection that is given back may take to say that it is well.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What lies between Sluice and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct SessionOptions {
     pub max_connections: u32,
     /// What lies between.
     pub route: Route,
+    /// Where every connection must lead.
+    pub home: Home,
 }
 
 /// Why there is no connection. Never holds the password.
@@ -143,43 +146,21 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
     if let Err(error) = probe.close().await {
         tracing::debug!(%error, "closing the first connection failed; the pool opens its own");
     }
-    let mut pool = PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(CONNECT_TIMEOUT)
-        .after_release(|conn, _| Box::pin(is_well(conn)));
-    if options.route == Route::Direct {
-        pool = pool.after_connect(|conn, _| Box::pin(begin_session(conn)));
-    }
+        .after_release(|conn, _| Box::pin(kept::is_well(conn)));
+    let (home, route) = (options.home.clone(), options.route);
+    let pool = pool.after_connect(move |conn, _| {
+        let home = home.clone();
+        Box::pin(async move {
+            if route == Route::Direct {
+                kept::begin_session(conn).await?;
+            }
+            home.check(conn).await
+        })
+    });
     Ok(pool.connect_lazy_with(parsed))
-}
-
-/// Whether a connection that is given back can be used again.
-///
-/// Whoever waits for a statement no longer than a limit drops it half-way, and the pool asks such a connection to come to rest
-/// before it keeps it. It asks without a limit of its own: on a socket whose peer is gone without a word it would wait for ever, with
-/// the connection's place in the pool. An error here closes it on the spot.
-///
-/// One that can only read (SQLSTATE 25006) leads to a standby, or to a primary that is being taken out of service. It would stay so
-/// after a fail-over, while a new one may reach the new primary.
-async fn is_well(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let asking = sql::ask_simply(conn, READ_ONLY);
-    match tokio::time::timeout(RELEASE_TIMEOUT, asking).await {
-        Ok(answered) => answered.map(|read_only| read_only == "off"),
-        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
-    }
-}
-
-/// What the next transaction would be: on while the server is in recovery.
-const READ_ONLY: &str = "/* sluice:session.is_well */ SHOW transaction_read_only";
-
-/// Lets the server notice within half a minute that this process is gone, and drop its locks.
-///
-/// A lock is not waited for without end unless a statement's own settings say so: reading a table's definition or size waits
-/// for whoever has it in ACCESS EXCLUSIVE mode, and a planner that stands there drives no job and answers nobody.
-async fn begin_session(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let text = "/* sluice:session.begin */ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
-        SET tcp_keepalives_count = 4; SET lock_timeout = '2s'";
-    sql::execute_script(conn, text).await.map(|_| ())
 }
 
 fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
@@ -320,6 +301,7 @@ mod tests {
             application_name: "sluice test".into(),
             max_connections: 1,
             route: Route::Pooled,
+            home: Home::default(),
         };
         let parsed = parse(&url, &options).unwrap();
         assert_eq!(
@@ -335,6 +317,7 @@ mod tests {
             application_name: "t".into(),
             max_connections: 1,
             route: Route::Direct,
+            home: Home::default(),
         };
         let error = parse(&url, &options).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"));

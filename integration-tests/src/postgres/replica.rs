@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::server::{answers, connect, data, run};
 use super::{SUPERUSER, Server, output, program};
-use crate::account::{file, folder};
+use crate::account::{Account, file, folder};
 use crate::keeper::{Kept, Signal};
 use crate::{ports, wait};
 
@@ -22,6 +22,7 @@ pub struct Replica {
     name: String,
     port: u16,
     password: String,
+    account: Option<Account>,
 }
 
 impl Replica {
@@ -63,6 +64,7 @@ impl Replica {
             name: name.to_owned(),
             port,
             password: primary.password().to_owned(),
+            account,
         };
         answers(&replica.kept, port, &replica.password).await?;
         replica.streams(primary).await?;
@@ -121,6 +123,44 @@ impl Replica {
             .execute(&mut conn)
             .await?;
         Ok(())
+    }
+
+    /// Receives nothing more, whatever the primary writes: what comes from now on it will never have.
+    ///
+    /// # Errors
+    /// It refuses, or goes on.
+    pub async fn cut_off(&self) -> anyhow::Result<()> {
+        let mut conn = self.superuser("postgres").await?;
+        for statement in [
+            "ALTER SYSTEM SET primary_conninfo = ''",
+            "SELECT pg_reload_conf()",
+        ] {
+            sqlx::query(statement).execute(&mut conn).await?;
+        }
+        wait::until("the replica receives nothing", PATIENCE, async || {
+            sqlx::query_scalar::<_, bool>("SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
+                .fetch_one(&mut conn)
+                .await
+        })
+        .await
+    }
+
+    /// Becomes a primary, on a timeline of its own, with what it has received.
+    ///
+    /// # Errors
+    /// It refuses, or stays a standby.
+    pub async fn promote(self) -> anyhow::Result<Server> {
+        let mut conn = self.superuser("postgres").await?;
+        let promoted: bool = sqlx::query_scalar("SELECT pg_promote(true, 60)")
+            .fetch_one(&mut conn)
+            .await?;
+        anyhow::ensure!(promoted, "the replica stays a standby\n{}", self.kept.log_tail());
+        Ok(Server::promoted(
+            self.kept,
+            self.port,
+            self.password,
+            self.account,
+        ))
     }
 
     /// Shuts it down in good order; the primary then no longer lists it.

@@ -128,6 +128,24 @@ impl Server {
         self.answers().await
     }
 
+    /// Stops at once, without a checkpoint and without a goodbye to its replicas, and does not come back.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn kill(&self) -> anyhow::Result<()> {
+        self.kept.end(Signal::QUIT).await.map(drop)
+    }
+
+    /// A replica that has become a primary.
+    pub(super) fn promoted(kept: Kept, port: u16, password: String, account: Option<Account>) -> Self {
+        Self {
+            kept,
+            port,
+            password,
+            account,
+        }
+    }
+
     /// Everything it logged.
     #[must_use]
     pub fn log(&self) -> String {

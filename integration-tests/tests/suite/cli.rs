@@ -2,6 +2,7 @@
 
 mod access;
 mod colors;
+mod copies;
 mod demo;
 mod jobs;
 mod orders;

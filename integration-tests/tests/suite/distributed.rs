@@ -7,7 +7,9 @@
 
 mod broker;
 mod budget;
+mod clones;
 mod crashes;
+mod failover;
 mod foreign;
 mod half_open;
 mod messages;
@@ -17,6 +19,7 @@ mod queues;
 mod scale;
 mod sharing;
 mod targets;
+mod verifiers;
 
 use std::time::Duration;
 

@@ -40,11 +40,12 @@ async fn quarantine(database: &Database<'_>) -> Outcome {
 
 /// A connection as the engine makes it.
 async fn connect(database: &Database<'_>, role: Role) -> anyhow::Result<PgConnection> {
-    use engine::postgres::session::{Route, SessionOptions, connect};
+    use engine::postgres::session::{Home, Route, SessionOptions, connect};
     let options = SessionOptions {
         application_name: "sluice test".into(),
         max_connections: 1,
         route: Route::Direct,
+        home: Home::default(),
     };
     Ok(connect(&SecretString::from(database.url(role)), &options).await?)
 }

@@ -3,7 +3,9 @@
 mod approval;
 mod budget;
 mod opening;
+mod standing;
 mod taking;
+mod upgrading;
 mod work;
 
 use anyhow::Context as _;

@@ -1,6 +1,8 @@
 //! The service around a role: settings in, exit code out. Shared by a role's own binary and by `sluice ROLE`.
 //!
-//! Each target is worked on its own, so that one whose ledger does not exist yet keeps no other waiting.
+//! Each target is worked on its own, so that one whose ledger does not exist yet keeps no other waiting. What a process knows of a
+//! target is of one ledger on one server: if that is another one at some moment (a fail-over, a clone), all of it is dropped, and
+//! the target is opened anew.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use shared::service::{Ended, Part, Readiness, Service, Shutdown};
 use shared::settings::{Settings, TargetSettings};
 use tokio::task::JoinSet;
 
-use crate::target::{Presence, Target};
+use crate::target::{Missing, Presence, Target};
 
 /// Which role is served, and what it asks for.
 #[derive(Clone, Debug)]
@@ -171,30 +173,42 @@ impl Shared {
             tracing::info!(target_name = %name, "waiting: {why}");
             part.not_ready(why);
         };
-        let connecting = Target::connect_when_there(name.clone(), &settings, &presence, &self.clock, waiting);
-        let Some(target) = self.shutdown.stopping.run_until_cancelled(connecting).await else {
-            part.retire();
-            return Ok(());
-        };
-        let target = target?;
-        let (watched, clock) = (target.clone(), self.clock.clone());
-        let work = start(Assignment {
-            target,
-            settings,
-            bus: self.bus,
-            clock: self.clock,
-            shutdown: self.shutdown,
-            worker: self.worker,
-        });
-        let ended = tokio::select! {
-            ended = work => ended,
-            never = watched.watch_health(&part, &*clock) => match never {},
-        };
-        part.retire();
-        ended.map_err(|source| Error::Stopped {
-            role: self.role,
-            source,
-        })
+        loop {
+            let connecting = Target::connect_when_there(
+                name.clone(),
+                &settings,
+                &presence,
+                Missing::Fail,
+                &self.clock,
+                &waiting,
+            );
+            let Some(target) = self.shutdown.stopping.run_until_cancelled(connecting).await else {
+                part.retire();
+                return Ok(());
+            };
+            let target = target?;
+            let work = start(Assignment {
+                target: target.clone(),
+                settings: settings.clone(),
+                bus: self.bus.clone(),
+                clock: self.clock.clone(),
+                shutdown: self.shutdown.clone(),
+                worker: self.worker.clone(),
+            });
+            // Work that is dropped stops at once: its messages come again, and its leases are not its own any more.
+            let ended = tokio::select! {
+                ended = work => Some(ended),
+                _ = target.watch_health(&part, &*self.clock) => None,
+            };
+            if let Some(ended) = ended {
+                part.retire();
+                return ended.map_err(|source| Error::Stopped {
+                    role: self.role,
+                    source,
+                });
+            }
+            target.close().await;
+        }
     }
 }
 

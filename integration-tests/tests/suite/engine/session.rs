@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::postgres::session::{
-    Backend, BatchSettings, Route, SessionOptions, Terminated, backend, connect_pool, set_local,
+    Backend, BatchSettings, Home, Route, SessionOptions, Terminated, backend, connect_pool, set_local,
     terminate_backend,
 };
 use engine::postgres::{error, identity};
@@ -35,6 +35,7 @@ async fn a_batch_behind_a_pooler_has_its_settings_and_leaves_none() -> Outcome {
         application_name: "sluice test".into(),
         max_connections: 2,
         route: Route::Pooled,
+        home: Home::default(),
     };
     let pool = connect_pool(&SecretString::from(pooler.url(&database, Role::Data)), &options).await?;
     let shown = "SELECT current_setting('lock_timeout') || ' ' || current_setting('search_path') || ' ' || current_setting('row_security')";
@@ -117,6 +118,7 @@ async fn a_connection_that_can_only_read_does_not_stay_in_the_pool() -> Outcome 
             application_name: "sluice test".into(),
             max_connections: 1,
             route,
+            home: Home::default(),
         };
         let pool = connect_pool(&SecretString::from(database.url(Role::Data)), &options).await?;
         let insert = async || -> Result<(), sqlx::Error> {
@@ -131,6 +133,41 @@ async fn a_connection_that_can_only_read_does_not_stay_in_the_pool() -> Outcome 
         insert().await?;
         let read_only = format!("ALTER ROLE \"{role}\" SET default_transaction_read_only = on");
         engine::sql::execute_script(&mut superuser, read_only).await?;
+    }
+    Ok(())
+}
+
+/// Decisions leave the database, so they wait for the disk whatever the role is set to; rows and cursors are lost together or not at all.
+#[tokio::test]
+async fn a_direct_session_commits_durably_and_a_batch_as_the_server_is_set() -> Outcome {
+    let database = Database::new(Server::shared().await?).await?;
+    let mut superuser = database.superuser().await?;
+    for (set, direct, pooled) in [
+        ("off", "on", "off"),
+        ("local", "on", "local"),
+        ("remote_write", "remote_write", "remote_write"),
+        ("remote_apply", "remote_apply", "remote_apply"),
+    ] {
+        let role = database.role(Role::Data);
+        engine::sql::execute_script(
+            &mut superuser,
+            format!("ALTER ROLE \"{role}\" SET synchronous_commit = {set}"),
+        )
+        .await?;
+        for (route, expected) in [(Route::Direct, direct), (Route::Pooled, pooled)] {
+            let options = SessionOptions {
+                application_name: "sluice test".into(),
+                max_connections: 1,
+                route,
+                home: Home::default(),
+            };
+            let pool = connect_pool(&SecretString::from(database.url(Role::Data)), &options).await?;
+            let found: String = engine::sql::scalar("SELECT current_setting('synchronous_commit')")
+                .fetch_one(&pool)
+                .await?;
+            assert_eq!(found, expected, "{set} over {route:?}");
+            pool.close().await;
+        }
     }
     Ok(())
 }

@@ -65,29 +65,6 @@ async fn a_waiting_migrator_does_not_deadlock_with_create_index_concurrently() -
     Ok(())
 }
 
-#[tokio::test]
-async fn a_newer_ledger_is_refused_with_what_to_do() -> Outcome {
-    let database = Database::new(Server::shared().await?).await?;
-    target::ledger(&database).await?;
-    database
-        .execute_as(
-            Role::Ledger,
-            "INSERT INTO sluice.migration (version, name, checksum) VALUES (99, 'future', '')",
-        )
-        .await?;
-    let refused = target::ledger(&database)
-        .await
-        .err()
-        .map(|e| format!("{:#}", anyhow::Error::from(e)));
-    assert!(
-        refused
-            .as_deref()
-            .is_some_and(|r| r.contains("format 99") && r.contains("upgrade sluice")),
-        "{refused:?}"
-    );
-    Ok(())
-}
-
 /// PITFALLS 25: a restored copy contains running jobs.
 #[tokio::test]
 async fn a_copy_of_the_database_is_not_worked_on() -> Outcome {
