@@ -15,6 +15,8 @@
 //! [`keeper`], [`account`] and [`ports`] are what the servers stand on.
 
 pub mod account;
+pub mod chaos;
+pub mod clock;
 pub mod database;
 pub mod desk;
 pub mod embedded;

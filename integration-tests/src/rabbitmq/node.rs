@@ -2,15 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use tokio::process::Command;
 
 use crate::account::{Account, file, folder};
 use crate::keeper::{Order, Signal};
 use crate::postgres::installed;
 
 /// The four ports of a node.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     /// For clients.
     pub(super) amqp: u16,
@@ -37,10 +39,31 @@ pub(super) fn epmd(ports: &Ports, account: Option<Account>) -> anyhow::Result<Or
     })
 }
 
+/// How a node treats consumers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consumers {
+    /// As installed: half an hour to acknowledge.
+    #[default]
+    Patiently,
+    /// Closes the channel of one that has not acknowledged for so long, looking every second.
+    ClosedAfter(Duration),
+}
+
 /// The node. SIGKILL stops it at the end: its folder goes away, so there is nothing to save.
-pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> anyhow::Result<Order> {
+pub(super) fn node(
+    ports: &Ports,
+    password: &str,
+    consumers: Consumers,
+    account: Option<Account>,
+) -> anyhow::Result<Order> {
     let folder = folder("rabbitmq", account)?;
     let at = folder.path();
+    if let Consumers::ClosedAfter(patience) = consumers {
+        let millis = patience.as_millis();
+        let advanced =
+            format!("[{{rabbit, [{{consumer_timeout, {millis}}}, {{channel_tick_interval, 1000}}]}}].\n");
+        file(&at.join("advanced.config"), &advanced, account)?;
+    }
     file(
         &at.join("rabbitmq.conf"),
         &configuration(ports, password),
@@ -54,7 +77,7 @@ pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> a
     )?;
     Ok(Order {
         name: "rabbitmq".to_owned(),
-        program: script()?,
+        program: script("rabbitmq-server")?,
         args: vec![],
         env: environment(ports, at),
         folder,
@@ -108,11 +131,21 @@ fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// The server's own script: the one in the search path of a Debian system switches users by itself.
-fn script() -> anyhow::Result<PathBuf> {
-    let debian = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
+/// `rabbitmqctl`, for the node in this folder.
+pub(super) fn control(ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(script("rabbitmqctl")?);
+    command.current_dir(folder).envs(environment(ports, folder)).env(
+        "RABBITMQ_CTL_ERL_ARGS",
+        "-kernel inet_dist_use_interface {127,0,0,1}",
+    );
+    Ok(command)
+}
+
+/// The package's own script: the one in the search path of a Debian system switches users by itself.
+fn script(name: &str) -> anyhow::Result<PathBuf> {
+    let debian = PathBuf::from("/usr/lib/rabbitmq/bin").join(name);
     if debian.is_file() {
         return Ok(debian);
     }
-    installed("rabbitmq-server").context("RabbitMQ is needed")
+    installed(name).context("RabbitMQ is needed")
 }
