@@ -58,12 +58,6 @@ pub(super) fn node(
 ) -> anyhow::Result<Order> {
     let folder = folder("rabbitmq", account)?;
     let at = folder.path();
-    if let Consumers::ClosedAfter(patience) = consumers {
-        let millis = patience.as_millis();
-        let advanced =
-            format!("[{{rabbit, [{{consumer_timeout, {millis}}}, {{channel_tick_interval, 1000}}]}}].\n");
-        file(&at.join("advanced.config"), &advanced, account)?;
-    }
     file(
         &at.join("rabbitmq.conf"),
         &configuration(ports, password),
@@ -79,7 +73,7 @@ pub(super) fn node(
         name: "rabbitmq".to_owned(),
         program: script("rabbitmq-server")?,
         args: vec![],
-        env: environment(ports, at),
+        env: environment(ports, at, consumers),
         folder,
         account,
         stop: Signal::KILL,
@@ -105,10 +99,19 @@ fn configuration(ports: &Ports, password: &str) -> String {
 }
 
 /// Everything that would otherwise come from the system's configuration, or be shared with another node.
-fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
+fn environment(ports: &Ports, folder: &Path, consumers: Consumers) -> Vec<(OsString, OsString)> {
     let inside = |name: &str| folder.join(name).into_os_string();
     let name = format!("sluice{}x{}@localhost", std::process::id(), ports.amqp);
-    let erlang = "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
+    let impatient = match consumers {
+        Consumers::Patiently => String::new(),
+        Consumers::ClosedAfter(patience) => format!(
+            " -rabbit consumer_timeout {} -rabbit channel_tick_interval 1000",
+            patience.as_millis()
+        ),
+    };
+    let erlang = format!(
+        "-kernel inet_dist_use_interface {{127,0,0,1}} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none{impatient}"
+    );
     let pairs: [(&str, OsString); 14] = [
         ("HOME", folder.into()),
         ("ERL_EPMD_PORT", ports.epmd.to_string().into()),
@@ -134,10 +137,13 @@ fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
 /// `rabbitmqctl`, for the node in this folder.
 pub(super) fn control(ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
     let mut command = Command::new(script("rabbitmqctl")?);
-    command.current_dir(folder).envs(environment(ports, folder)).env(
-        "RABBITMQ_CTL_ERL_ARGS",
-        "-kernel inet_dist_use_interface {127,0,0,1}",
-    );
+    command
+        .current_dir(folder)
+        .envs(environment(ports, folder, Consumers::Patiently))
+        .env(
+            "RABBITMQ_CTL_ERL_ARGS",
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+        );
     Ok(command)
 }
 

@@ -60,6 +60,15 @@ async fn a_frozen_broker_is_noticed_by_its_heartbeats_and_delays_the_job_only() 
 async fn a_consumer_that_the_broker_lost_patience_with_goes_on_at_its_cursor() -> Outcome {
     const SLOWER: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 900\n";
     let broker = Broker::start_treating(Consumers::ClosedAfter(Duration::from_secs(10))).await?;
+    eprintln!(
+        "ENV {} {}",
+        broker
+            .control(&["eval", "application:get_env(rabbit, consumer_timeout)."])
+            .await?,
+        broker
+            .control(&["eval", "application:get_env(rabbit, channel_tick_interval)."])
+            .await?
+    );
     let vhost = broker.vhost().await?;
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
@@ -91,11 +100,14 @@ async fn a_broker_with_a_full_disk_gets_its_acknowledgements_and_its_messages_la
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way(SLOWEST).await?;
     until_so_many(&job, "every chunk is in hand", IN_HAND, 3).await?;
     broker
         .control(&["set_disk_free_limit", "100000000000000"])
         .await?;
+    let faster = ["--max-rows-per-second", "20000"];
+    let tune = ["tune", "track-seconds", "--target", "main", "--as", "ann"];
+    scene.desk.ok(&[&tune[..], &faster].concat()).await?;
     until_so_many(&job, "the chunks are done", DONE, 3).await?;
     wait::until("the broker has every acknowledgement", PATIENCE, async || {
         let seen = queue(&broker, &vhost).await?;
@@ -117,5 +129,7 @@ async fn a_broker_with_a_full_disk_gets_its_acknowledgements_and_its_messages_la
     scene.assert_settled(&job, fleet).await
 }
 
+/// Until it is tuned.
+const SLOWEST: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 300\n";
 const IN_HAND: &str =
     "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND state IN ('leased', 'done')";
