@@ -72,6 +72,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const ROWS: u32 = 20_000;
 /// Slow enough that there is something to interrupt.
 const SLOW: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 4000\n";
+/// A chunk takes twenty seconds: longer than what notices that somebody is gone.
+const SLOWER: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 900\n";
 /// The queue of chunk tasks.
 const CHUNKS: &str = "sluice.main.chunk";
 

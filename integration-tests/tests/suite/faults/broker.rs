@@ -7,7 +7,7 @@ use testbed::fleet::{self, Fleet};
 use testbed::rabbitmq::{Broker, Consumers, Vhost};
 use testbed::wait::{self, Look};
 
-use super::{CHUNKS, Outcome, PATIENCE, SLOW, Scene, database, until_so_many};
+use super::{CHUNKS, Outcome, PATIENCE, SLOW, SLOWER, Scene, database, until_so_many};
 
 /// A service that has lost its broker says so.
 const AWAY: &str = "no connection to the broker";
@@ -58,28 +58,16 @@ async fn a_frozen_broker_is_noticed_by_its_heartbeats_and_delays_the_job_only() 
 /// half an hour. The channel is closed, the chunk is given back at its cursor, and so the job goes on in pieces.
 #[tokio::test]
 async fn a_consumer_that_the_broker_lost_patience_with_goes_on_at_its_cursor() -> Outcome {
-    const SLOWER: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 900\n";
     let broker = Broker::start_treating(Consumers::ClosedAfter(Duration::from_secs(10))).await?;
-    eprintln!(
-        "ENV {} {}",
-        broker
-            .control(&["eval", "application:get_env(rabbit, consumer_timeout)."])
-            .await?,
-        broker
-            .control(&["eval", "application:get_env(rabbit, channel_tick_interval)."])
-            .await?
-    );
     let vhost = broker.vhost().await?;
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
     let job = scene.under_way(SLOWER).await?;
-    let closed = async |service| {
-        testbed::process::Sluice::logged(service, "delivery acknowledgement on channel", PATIENCE).await
-    };
+    let closed = "delivery acknowledgement on channel";
     tokio::select! {
-        line = closed(&fleet.backfillers[0]) => line?,
-        line = closed(&fleet.backfillers[1]) => line?,
+        line = fleet.backfillers[0].logged(closed, PATIENCE) => line?,
+        line = fleet.backfillers[1].logged(closed, PATIENCE) => line?,
     };
     const AGAIN: &str = "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND attempt > 1";
     until_so_many(&job, "a chunk is taken again", AGAIN, 1).await?;

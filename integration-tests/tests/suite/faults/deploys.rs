@@ -3,14 +3,13 @@
 use testbed::fleet::{self, Fleet};
 use testbed::rabbitmq::Broker;
 
-use super::{Outcome, Scene, database};
+use super::{Outcome, SLOWER, Scene, database};
 
 /// Fault 34. Each ends by itself within its grace, what it had in hand is given back at its cursor, and no message goes round and
 /// round.
 #[tokio::test]
 async fn stopping_every_process_in_turn_again_and_again_loses_nothing() -> Outcome {
     const ROUNDS: usize = 3;
-    const SLOWER: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 900\n";
     const MOST: &str = "SELECT max(greatest(attempt, publications))::bigint FROM sluice.task WHERE job = $1 AND kind = 'chunk'";
     let vhost = Broker::shared().await?.vhost().await?;
     let database = database().await?;
