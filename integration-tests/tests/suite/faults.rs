@@ -72,8 +72,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const ROWS: u32 = 20_000;
 /// Slow enough that there is something to interrupt.
 const SLOW: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 4000\n";
-/// A chunk takes twenty seconds: longer than what notices that somebody is gone.
-const SLOWER: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 900\n";
+/// A minute for the whole table, so that no fault comes too late on any machine; [`Scene::assert_settled`] lifts the limit.
+const STEADY: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 300\n";
 /// The queue of chunk tasks.
 const CHUNKS: &str = "sluice.main.chunk";
 
@@ -123,11 +123,19 @@ impl<'d> Scene<'d> {
         Watched::new(self.database, &self.desk.ok(&submit).await?)
     }
 
-    /// Submits, and waits until as many rows are written as the seed says.
-    async fn under_way(&mut self, sections: &str) -> anyhow::Result<Watched<'d>> {
-        let job = self.submit(sections).await?;
-        job.under_way(self.rng.i64(300..5000), PATIENCE).await?;
+    /// Submits a job that takes its time, and waits until as many rows are written as the seed says.
+    async fn under_way(&mut self) -> anyhow::Result<Watched<'d>> {
+        let job = self.submit(STEADY).await?;
+        job.under_way(self.rng.i64(50..1000), PATIENCE).await?;
         Ok(job)
+    }
+
+    /// From now on the job goes as fast as it can.
+    async fn hurry(&self) -> Outcome {
+        let lift = ["tune", "track-seconds", "--max-rows-per-second", "0"];
+        let whose = ["--target", "main", "--as", "ann"];
+        // Refused where the job is at its end already.
+        self.desk.run(&[lift, whose].concat()).await.map(drop)
     }
 
     /// The end of every test here, which shares no code with what it judges: the job is verified; no row was rewritten once right,
@@ -135,6 +143,7 @@ impl<'d> Scene<'d> {
     /// statement of the application failed, each took place once, and its last write of every row is found; nothing is left to do.
     async fn assert_settled(self, job: &Watched<'_>, fleet: Fleet) -> Outcome {
         const OPEN: &str = "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND state IN ('ready', 'leased')";
+        self.hurry().await?;
         job.until("verified", PATIENCE).await?;
         let report = self.traffic.stop().await?;
         report.assert_no_errors()?;

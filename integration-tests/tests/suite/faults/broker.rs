@@ -7,7 +7,7 @@ use testbed::fleet::{self, Fleet};
 use testbed::rabbitmq::{Broker, Consumers, Vhost};
 use testbed::wait::{self, Look};
 
-use super::{CHUNKS, Outcome, PATIENCE, SLOW, SLOWER, Scene, database, until_so_many};
+use super::{CHUNKS, Outcome, PATIENCE, Scene, database, until_so_many};
 
 /// A service that has lost its broker says so.
 const AWAY: &str = "no connection to the broker";
@@ -20,7 +20,7 @@ async fn a_broker_that_is_restarted_in_order_is_found_again_within_seconds() -> 
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     broker.control(&["stop_app"]).await?;
     for service in fleet.all() {
         service.logged(AWAY, PATIENCE).await?;
@@ -45,7 +45,7 @@ async fn a_frozen_broker_is_noticed_by_its_heartbeats_and_delays_the_job_only() 
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     broker.freeze()?;
     for service in fleet.all() {
         service.logged(AWAY, Duration::from_secs(30)).await?;
@@ -63,7 +63,7 @@ async fn a_consumer_that_the_broker_lost_patience_with_goes_on_at_its_cursor() -
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOWER).await?;
+    let job = scene.under_way().await?;
     let closed = "delivery acknowledgement on channel";
     tokio::select! {
         line = fleet.backfillers[0].logged(closed, PATIENCE) => line?,
@@ -88,14 +88,12 @@ async fn a_broker_with_a_full_disk_gets_its_acknowledgements_and_its_messages_la
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOWEST).await?;
+    let job = scene.under_way().await?;
     until_so_many(&job, "every chunk is in hand", IN_HAND, 3).await?;
     broker
         .control(&["set_disk_free_limit", "100000000000000"])
         .await?;
-    let faster = ["--max-rows-per-second", "20000"];
-    let tune = ["tune", "track-seconds", "--target", "main", "--as", "ann"];
-    scene.desk.ok(&[&tune[..], &faster].concat()).await?;
+    scene.hurry().await?;
     until_so_many(&job, "the chunks are done", DONE, 3).await?;
     wait::until("the broker has every acknowledgement", PATIENCE, async || {
         let seen = queue(&broker, &vhost).await?;
@@ -117,7 +115,5 @@ async fn a_broker_with_a_full_disk_gets_its_acknowledgements_and_its_messages_la
     scene.assert_settled(&job, fleet).await
 }
 
-/// Until it is tuned.
-const SLOWEST: &str = "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 300\n";
 const IN_HAND: &str =
     "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND state IN ('leased', 'done')";

@@ -6,7 +6,7 @@ use testbed::process::Sluice;
 use testbed::proxy::{Cut, Order, Protocol, Proxy};
 use testbed::rabbitmq::Broker;
 
-use super::{Outcome, PATIENCE, SLOW, Scene, database};
+use super::{Outcome, PATIENCE, Scene, database};
 
 /// How often, in one job.
 const TIMES: usize = 6;
@@ -24,7 +24,7 @@ async fn a_commit_whose_reply_is_lost_is_neither_repeated_nor_forgotten() -> Out
     let worker = Sluice::start(&["backfiller"], &through).await?;
     fleet::ready(&worker).await?;
     fleet.add(worker);
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     for time in 0..TIMES {
         let cut = if scene.rng.bool() {
             Cut::AfterCommit

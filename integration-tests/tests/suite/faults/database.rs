@@ -9,7 +9,7 @@ use testbed::rabbitmq::Broker;
 use testbed::tracks::Filling;
 use testbed::wait;
 
-use super::{Outcome, PATIENCE, SLOW, Scene};
+use super::{Outcome, PATIENCE, Scene};
 
 /// Fault 22. As `pg_ctl -m immediate` stops it: sessions end in the middle of what they do.
 #[tokio::test]
@@ -19,11 +19,11 @@ async fn a_database_that_is_stopped_at_once_and_started_again_loses_and_doubles_
     let database = Database::new(&server).await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     for _ in 0..2 {
         let before = job.rows_so_far().await?;
         server.crash_and_restart().await?;
-        let more = scene.rng.i64(1..3000);
+        let more = scene.rng.i64(1..500);
         wait::until("the job goes on", PATIENCE, async || {
             let state = job.state().await?;
             anyhow::Ok(state != "backfilling" || job.rows_so_far().await? > before + more)
@@ -47,7 +47,7 @@ async fn a_full_disk_stops_the_fill_which_goes_on_when_there_is_room() -> Outcom
     disk.hold(&database).await?;
     let mut scene = Scene::with(&database, &vhost, (60_000, Filling::Full)).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     disk.fill()?;
     let full = "No space left on device";
     tokio::select! {

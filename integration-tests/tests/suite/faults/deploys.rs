@@ -3,7 +3,7 @@
 use testbed::fleet::{self, Fleet};
 use testbed::rabbitmq::Broker;
 
-use super::{Outcome, SLOWER, Scene, database};
+use super::{Outcome, Scene, database};
 
 /// Fault 34. Each ends by itself within its grace, what it had in hand is given back at its cursor, and no message goes round and
 /// round.
@@ -15,7 +15,7 @@ async fn stopping_every_process_in_turn_again_and_again_loses_nothing() -> Outco
     let database = database().await?;
     let mut scene = Scene::new(&database, &vhost).await?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOWER).await?;
+    let job = scene.under_way().await?;
     for _ in 0..ROUNDS {
         for service in fleet.all() {
             let status = service.terminate().await?;

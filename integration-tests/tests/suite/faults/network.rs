@@ -6,7 +6,7 @@ use testbed::process::Sluice;
 use testbed::proxy::{Order, Protocol, Proxy, Toward};
 use testbed::rabbitmq::{Broker, Vhost};
 
-use super::{CHUNKS, Outcome, PATIENCE, SLOW, SLOWER, Scene, database, until_so_many};
+use super::{CHUNKS, Outcome, PATIENCE, SLOW, Scene, database, until_so_many};
 
 const AGAIN: &str = "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND attempt > 1";
 
@@ -32,7 +32,7 @@ async fn check(breaks: impl Fn(&Proxy)) -> Outcome {
     let mut scene = Scene::new(&database, &vhost).await?;
     let way = Proxy::start(broker.port()).await?;
     let (mut fleet, cut_off) = behind(&scene, &vhost, &way).await?;
-    let job = scene.under_way(SLOWER).await?;
+    let job = scene.under_way().await?;
     breaks(&way);
     fleet.hire().await?;
     cut_off
@@ -86,6 +86,6 @@ async fn a_slow_link_to_the_broker_costs_time_only() -> Outcome {
         .with("SLUICE__BUS__URL", &vhost.url_through(way.port()));
     scene.desk = Desk::new(&scene.settings)?;
     let fleet = Fleet::start(&scene.settings, 2).await?;
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     scene.assert_settled(&job, fleet).await
 }

@@ -60,7 +60,7 @@ async fn a_lost_confirm_brings_the_message_twice_and_the_work_once() -> Outcome 
     fleet::ready(&planner).await?;
     let key = CHUNKS.to_owned();
     way.order(Order::SwallowConfirm { key });
-    let job = scene.under_way(SLOW).await?;
+    let job = scene.under_way().await?;
     way.until_carried_out(1, PATIENCE).await?;
     planner.logged("a task was not published", PATIENCE).await?;
     scene.assert_settled(&job, fleet).await?;
