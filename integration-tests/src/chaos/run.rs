@@ -24,7 +24,7 @@ const ROWS: u32 = 30_000;
 /// So that the faults come while there is work.
 const BUDGET: &str = "[backfill]\nmax_parallel = 4\nmax_rows_per_second = 1500\n";
 /// Until the job is under way, and from the last fault until it is verified.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(360);
 
 /// The servers of a run, which all its seeds share.
 #[derive(Debug)]

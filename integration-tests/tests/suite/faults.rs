@@ -66,8 +66,8 @@ use testbed::watch::Watched;
 
 type Outcome = anyhow::Result<()>;
 
-/// A small job takes seconds; what it survives here may cost some leases.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// A small job takes seconds; what it survives here may cost some leases, and a batch takes a second where ten builds run beside it.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// About 2,700 sparse blocks, so three chunks.
 const ROWS: u32 = 20_000;
 /// Slow enough that there is something to interrupt.
