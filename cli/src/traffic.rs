@@ -9,6 +9,7 @@
 mod keys;
 mod latency;
 mod model;
+mod outage;
 mod release;
 mod table;
 mod writer;
@@ -22,6 +23,7 @@ use tokio::task::{JoinError, JoinSet};
 
 pub use latency::{Histogram, Latencies, Phase};
 pub use model::{Model, Payload, Shape};
+pub use outage::Outages;
 pub use release::Release;
 pub use table::{Column, Existing, Moved, Table};
 pub use writer::Operation;
@@ -37,6 +39,8 @@ pub struct Load {
     pub pause: Duration,
     /// From which everything random is drawn; printed in failures.
     pub seed: u64,
+    /// What an outage of the database means.
+    pub outages: Outages,
 }
 
 impl Default for Load {
@@ -46,6 +50,7 @@ impl Default for Load {
             writers: 2,
             pause: Duration::from_millis(2),
             seed: fastrand::u64(..),
+            outages: Outages::AreFaults,
         }
     }
 }
@@ -111,6 +116,10 @@ pub struct Report {
     pub acknowledged: BTreeMap<Operation, u64>,
     /// How many of them read or wrote the new side.
     pub on_new: u64,
+    /// Writes that were sent, answered or not.
+    pub attempted: u64,
+    /// Writes that an outage left without an answer, and that were found in the table afterwards.
+    pub found_applied: u64,
     /// Statements that failed or did not hit the one row they were for.
     pub errors: Vec<String>,
     /// The slowest statement.
@@ -169,6 +178,8 @@ impl Traffic {
             seed: self.seed,
             acknowledged: BTreeMap::new(),
             on_new: 0,
+            attempted: 0,
+            found_applied: 0,
             errors: Vec::new(),
             slowest: Duration::ZERO,
             latencies: Latencies::default(),
@@ -187,6 +198,8 @@ impl Traffic {
                 *report.acknowledged.entry(operation).or_default() += count;
             }
             report.on_new += written.on_new;
+            report.attempted += written.attempted;
+            report.found_applied += written.found_applied;
             report.errors.extend(written.errors);
             report.slowest = report.slowest.max(written.slowest);
             report.latencies.absorb(&written.latencies);

@@ -122,6 +122,12 @@ impl Embedded {
         Self { until: state, ..self }
     }
 
+    /// Roles that are started from now on take their time from this clock.
+    #[must_use]
+    pub fn on_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Connects and starts every role.
     ///
     /// # Errors

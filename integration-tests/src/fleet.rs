@@ -58,6 +58,11 @@ impl Fleet {
         Ok(())
     }
 
+    /// One more that was started with settings of its own; it is dismissed with the others.
+    pub fn add(&mut self, backfiller: Sluice) {
+        self.backfillers.push(backfiller);
+    }
+
     /// Every process.
     pub fn all(&self) -> impl Iterator<Item = &Sluice> {
         [&self.planner]
@@ -96,9 +101,8 @@ impl Fleet {
 /// # Errors
 /// It never does; says what it answered last.
 pub async fn ready(service: &Sluice) -> anyhow::Result<()> {
-    let port = service.port().await?;
     wait::until("the service is ready", PATIENCE, async || {
-        let answer = http::get(port, "/readyz").await?;
+        let answer = http::get(service.port().await?, "/readyz").await?;
         Ok::<_, anyhow::Error>(match answer.status {
             200 => Look::There(()),
             _ => Look::NotYet(answer.body),

@@ -11,10 +11,13 @@
 //!
 //! Reading order: [`database`] ([`mod@file`] on SQLite, [`place`] where a test runs on either) and [`wait`] are what most tests need, then [`postgres`],
 //! [`pgbouncer`], [`rabbitmq`], [`proxy`], [`process`] and [`http`]; [`traffic`] and [`oracle`] for tests under load;
-//! [`gauge`] for what a backfill loads its server with; [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
+//! [`gauge`] for what a backfill loads its server with; [`clock`] and [`chaos`] where more than one thing breaks at a time;
+//! [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
 //! [`keeper`], [`account`] and [`ports`] are what the servers stand on.
 
 pub mod account;
+pub mod chaos;
+pub mod clock;
 pub mod database;
 pub mod desk;
 pub mod embedded;

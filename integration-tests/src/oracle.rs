@@ -10,7 +10,10 @@ mod tiles;
 use proto::JobId;
 use sqlx::{PgConnection, Row};
 
-pub use audit::{audit, rows_logged, rows_logged_for_sluice};
+pub use audit::{
+    Sides, audit, audit_sides, left_wrong, rewritten_though_right, rewritten_twice, rows_logged,
+    rows_logged_for_sluice,
+};
 pub use file::chunks_of_a_file_tile;
 pub use tiles::{Range, Tiled, tile};
 

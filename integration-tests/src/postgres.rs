@@ -5,11 +5,13 @@
 //! for time zone and styles are deliberately unusual, so that what forgets to pin them is seen.
 
 mod binaries;
+mod disk;
 mod replica;
 mod server;
 
 pub(crate) use binaries::in_search_path as installed;
 pub use binaries::{output, program};
+pub use disk::SmallDisk;
 pub use replica::Replica;
 pub use server::{Durability, Server};
 

@@ -18,6 +18,16 @@ use crate::wait::{self, Look};
 /// A command of the command line ends within this time, or hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What a process that is dropped leaves on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Farewell {
+    /// The last lines of its log, which a failed test shows.
+    #[default]
+    ShowsLog,
+    /// Nothing: whoever started it keeps the logs that matter.
+    Silent,
+}
+
 /// Settings for processes: the text of a `sluice.toml` and environment variables.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -25,6 +35,8 @@ pub struct Settings {
     pub file: String,
     /// `SLUICE__...` and others.
     pub env: Vec<(String, String)>,
+    /// See [`Farewell`].
+    pub farewell: Farewell,
 }
 
 impl Settings {
@@ -87,11 +99,12 @@ impl Settings {
 
 /// One running process of the `sluice` binary; it is stopped when dropped.
 ///
-/// What it logged last is printed then, which shows when the test has failed.
+/// What it logged last is printed then (unless its settings say otherwise), which shows when the test has failed.
 #[derive(Debug)]
 pub struct Sluice {
     kept: Kept,
     name: String,
+    farewell: Farewell,
 }
 
 impl Sluice {
@@ -129,6 +142,7 @@ impl Sluice {
         Ok(Self {
             kept: Kept::start(order).await?,
             name,
+            farewell: settings.farewell,
         })
     }
 
@@ -221,13 +235,16 @@ impl Sluice {
         })
     }
 
-    /// The port on which a service answers `/healthz`, `/readyz` and `/metrics`, as it logs it.
+    /// The port on which a service answers `/healthz`, `/readyz` and `/metrics`, as it logged it last: one that was started again
+    /// has another.
     ///
     /// # Errors
     /// It does not log one in time.
     pub async fn port(&self) -> anyhow::Result<u16> {
         const BEFORE: &str = "listening on 127.0.0.1:";
-        let line = self.logged(BEFORE, Duration::from_secs(30)).await?;
+        let first = self.logged(BEFORE, Duration::from_secs(30)).await?;
+        let log = self.log();
+        let line = log.lines().rfind(|line| line.contains(BEFORE)).unwrap_or(&first);
         let after = line.split(BEFORE).nth(1).unwrap_or_default();
         let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().with_context(|| format!("no port in {line:?}"))
@@ -242,6 +259,9 @@ impl Sluice {
 
 impl Drop for Sluice {
     fn drop(&mut self) {
+        if self.farewell == Farewell::Silent {
+            return;
+        }
         eprintln!(
             "{} ({:?})\n{}",
             self.name,

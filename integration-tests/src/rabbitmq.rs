@@ -15,8 +15,10 @@ use tokio::sync::OnceCell;
 
 use crate::account::Account;
 use crate::keeper::{Kept, Signal};
+use crate::postgres::output;
 use crate::{ports, wait};
 use management::Management;
+pub use node::Consumers;
 use node::Ports;
 
 /// A node on a busy machine takes this long at worst to start.
@@ -30,7 +32,8 @@ pub struct Broker {
     // Dropped in this order: the node says goodbye to its port mapper.
     node: Kept,
     _epmd: Kept,
-    amqp: u16,
+    ports: Ports,
+    account: Option<Account>,
     management: Management,
 }
 
@@ -46,6 +49,15 @@ pub struct Vhost {
 }
 
 impl Vhost {
+    /// The URL with so many seconds between heartbeats: twice that, and a silent peer counts as gone.
+    #[must_use]
+    pub fn with_heartbeat(&self, seconds: u32) -> Self {
+        Self {
+            url: format!("{}?heartbeat={seconds}", self.url),
+            ..self.clone()
+        }
+    }
+
     /// The URL through another port: a proxy's.
     #[must_use]
     pub fn url_through(&self, port: u16) -> String {
@@ -72,9 +84,17 @@ impl Broker {
     /// # Errors
     /// As [`Self::shared`].
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_treating(Consumers::Patiently).await
+    }
+
+    /// The same, with another patience for consumers that do not acknowledge.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub async fn start_treating(consumers: Consumers) -> anyhow::Result<Self> {
         let mut last = None;
         for _ in 0..TRIES {
-            match Self::start_once().await {
+            match Self::start_once(consumers).await {
                 Ok(broker) => return Ok(broker),
                 Err(error) => last = Some(error),
             }
@@ -82,7 +102,7 @@ impl Broker {
         Err(last.context("no attempt to start RabbitMQ")?)
     }
 
-    async fn start_once() -> anyhow::Result<Self> {
+    async fn start_once(consumers: Consumers) -> anyhow::Result<Self> {
         let account = Account::for_server("rabbitmq")?;
         let ports = Ports {
             amqp: ports::free()?,
@@ -92,12 +112,13 @@ impl Broker {
         };
         let password = format!("{:016x}", fastrand::u64(..));
         let epmd = Kept::start(node::epmd(&ports, account)?).await?;
-        let node = Kept::start(node::node(&ports, &password, account)?).await?;
+        let node = Kept::start(node::node(&ports, &password, consumers, account)?).await?;
         let management = Management::new(ports.http, password);
         let broker = Self {
             node,
             _epmd: epmd,
-            amqp: ports.amqp,
+            ports,
+            account,
             management,
         };
         broker.answers().await?;
@@ -120,7 +141,7 @@ impl Broker {
             .await?;
         let at = |port: u16| format!("{name}:{password}@127.0.0.1:{port}");
         Ok(Vhost {
-            url: format!("amqp://{}/{name}", at(self.amqp)),
+            url: format!("amqp://{}/{name}", at(self.ports.amqp)),
             management_url: format!("http://{}", at(self.management.port())),
             name,
         })
@@ -220,10 +241,33 @@ impl Broker {
             .await
     }
 
+    /// Lets a queue hold at most so many messages; it refuses more.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn limit_queue(&self, vhost: &Vhost, queue: &str, messages: u32) -> anyhow::Result<()> {
+        let body = serde_json::json!({
+            "pattern": format!("^{}$", queue.replace('.', "\\.")), "apply-to": "queues", "priority": 100,
+            "definition": { "max-length": messages },
+        });
+        let path = format!("/api/policies/{}/limit", vhost.name);
+        self.management.put(&path, &body.to_string()).await
+    }
+
+    /// `rabbitmqctl ARGS...`: what only an operator on the machine can do. Takes a second or two.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn control(&self, args: &[&str]) -> anyhow::Result<String> {
+        let mut command = node::control(&self.ports, self.node.folder())?;
+        command.args(args);
+        output(command, self.account).await
+    }
+
     /// Its AMQP port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.amqp
+        self.ports.amqp
     }
 
     /// SIGKILL.
@@ -269,7 +313,7 @@ impl Broker {
                 return Ok(Some(false));
             }
             self.management.get("/api/health/checks/local-alarms").await?;
-            tokio::net::TcpStream::connect(("127.0.0.1", self.amqp)).await?;
+            tokio::net::TcpStream::connect(("127.0.0.1", self.ports.amqp)).await?;
             Ok::<_, anyhow::Error>(Some(true))
         });
         match answers.await {

@@ -21,6 +21,12 @@ pub const EXPECTED: Expected<'static> = Expected {
     wrong: "seconds IS DISTINCT FROM milliseconds / 1000",
 };
 
+/// Its two columns.
+pub const SIDES: oracle::Sides<'static> = oracle::Sides {
+    old: "milliseconds",
+    new: "seconds",
+};
+
 /// How full blocks are at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filling {
@@ -65,7 +71,7 @@ pub async fn load(database: &Database<'_>, rows: u32, filling: Filling) -> anyho
         .context("cannot multiply track")?;
     database.execute_as(Role::Owner, "ANALYZE track").await?;
     database.grant_data_privileges(&["track"]).await?;
-    oracle::audit(database, "track", "track_id").await
+    oracle::audit_sides(database, "track", "track_id", SIDES).await
 }
 
 /// `milliseconds` becomes `seconds`, with these further sections.

@@ -138,7 +138,8 @@ impl<'d> Watched<'d> {
     }
 
     /// 0 mismatched, chunks tile, counts exact: rows that the audit saw Sluice write are the rows that the
-    /// ledger counts. The table must be audited. Gives that count.
+    /// ledger counts, each once, none that was right, none left wrong. The table must be audited; what it was audited with decides
+    /// how much of that is asked. Gives that count.
     ///
     /// # Errors
     /// What does not hold.
@@ -163,6 +164,16 @@ impl<'d> Watched<'d> {
                 self.story().await?
             );
         }
+        let needless = oracle::rewritten_though_right(&mut conn, expected.table, expected.wrong).await?;
+        ensure!(needless == 0, "{needless} rows were right and were rewritten");
+        let left_wrong = oracle::left_wrong(&mut conn, expected.table, expected.wrong).await?;
+        ensure!(left_wrong == 0, "{left_wrong} rows were written and left wrong");
+        let twice = oracle::rewritten_twice(&mut conn).await?;
+        ensure!(
+            twice.is_empty(),
+            "rows were written twice: {:?}",
+            &twice[..twice.len().min(5)]
+        );
         Ok(counted)
     }
 

@@ -88,6 +88,11 @@ const GROUPS: &[Group] = &[
         840,
         "separate processes over RabbitMQ, killed and frozen",
     ),
+    group(
+        "faults",
+        240,
+        "each fault of the fault list, under an application that writes",
+    ),
 ];
 
 /// For a module that has no entry above yet.

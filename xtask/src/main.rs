@@ -3,6 +3,7 @@
 //! It depends on no crate of the workspace, so that it builds in seconds and still runs when nothing
 //! else compiles.
 
+mod chaos;
 mod check;
 mod command;
 mod groups;
@@ -19,6 +20,8 @@ use anyhow::bail;
 const USAGE: &str = "\
 usage: cargo xtask test [--only GROUP]... [--without GROUP]...
                                 installs what is missing, builds everything, runs every test
+       cargo xtask chaos --seeds N --minutes M [--seed FIRST]
+                                whole installations under faults that seeds draw
        cargo xtask check        formatting, lints, documentation
        cargo xtask ci           check, then test
        cargo xtask install      installs what the tests need, and nothing else
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
 fn run(args: &[&str]) -> anyhow::Result<ExitCode> {
     match args {
         ["test", choice @ ..] => test::run(&groups::Choice::parse(choice)?),
+        ["chaos", order @ ..] => chaos::run(order),
         ["check"] => check::run().map(|()| ExitCode::SUCCESS),
         ["ci"] => {
             check::run()?;

@@ -12,6 +12,7 @@ use super::Load;
 use super::keys::Keys;
 use super::latency::{Latencies, Phase};
 use super::model::{Model, Payload};
+use super::outage::{self, After, Outages, Outcome, is_outage};
 use super::release::Compass;
 use super::table::{Existing, Side, Table};
 
@@ -43,6 +44,8 @@ pub(super) struct Written {
     pub(super) acknowledged: BTreeMap<Operation, u64>,
     /// How many of them used the new side.
     pub(super) on_new: u64,
+    pub(super) attempted: u64,
+    pub(super) found_applied: u64,
     pub(super) errors: Vec<String>,
     pub(super) slowest: Duration,
     pub(super) latencies: Latencies,
@@ -59,6 +62,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Writer {
     conn: Connection,
+    url: String,
+    outages: Outages,
     table: Table,
     compass: Compass,
     pause: Duration,
@@ -104,6 +109,8 @@ impl Writer {
         }
         Ok(Self {
             conn,
+            url: url.to_owned(),
+            outages: load.outages,
             table: table.clone(),
             compass: Compass::of(&load.release).await?,
             pause: load.pause,
@@ -119,7 +126,7 @@ impl Writer {
     pub(super) async fn run(mut self) -> Result<Written, sqlx::Error> {
         let pause = self.pause;
         loop {
-            self.step().await;
+            self.step().await?;
             tokio::select! {
                 _ = self.told.stop.wait_for(|stop| *stop) => break,
                 () = tokio::time::sleep(pause) => {}
@@ -129,7 +136,8 @@ impl Writer {
         Ok(self.written)
     }
 
-    async fn step(&mut self) {
+    /// The errors are of connecting again.
+    async fn step(&mut self) -> Result<(), sqlx::Error> {
         let operation = self.choose();
         match operation {
             Operation::UpdateMoved | Operation::UpdateOther => self.update(operation).await,
@@ -159,7 +167,7 @@ impl Writer {
         if missing { Operation::Insert } else { operation }
     }
 
-    async fn update(&mut self, operation: Operation) {
+    async fn update(&mut self, operation: Operation) -> Result<(), sqlx::Error> {
         let key = self.keys.any(&mut self.rng);
         let side = self.compass.writes(key).await;
         let column = if operation == Operation::UpdateMoved {
@@ -169,29 +177,32 @@ impl Writer {
         };
         let value = (column.value)(&mut self.rng);
         let statement = db::query(self.table.update(column)).bind(key).bind(value.clone());
-        if self.execute(operation, key, statement).await {
-            let Some(before) = self.written.model.get(key).cloned() else {
-                return;
-            };
-            let after = match operation {
-                Operation::UpdateMoved => {
-                    self.used(side);
-                    self.table
-                        .payload(side, value, before.other.clone(), Some(&before))
-                }
-                _ => Payload {
-                    other: Some(value),
-                    ..before
-                },
-            };
-            self.written.model.put(key, after);
+        let Some(before) = self.written.model.get(key).cloned() else {
+            return Ok(());
+        };
+        let after = match operation {
+            Operation::UpdateMoved => self
+                .table
+                .payload(side, value, before.other.clone(), Some(&before)),
+            _ => Payload {
+                other: Some(value),
+                ..before
+            },
+        };
+        if self
+            .execute(operation, statement, vec![(key, Some(after))])
+            .await?
+            && operation == Operation::UpdateMoved
+        {
+            self.used(side);
         }
+        Ok(())
     }
 
-    async fn read(&mut self) {
+    async fn read(&mut self) -> Result<(), sqlx::Error> {
         let key = self.keys.any(&mut self.rng);
         let Some(side) = self.compass.reads(key).await else {
-            return;
+            return Ok(());
         };
         let expected = self.written.model.get(key).and_then(|payload| match side {
             Side::Old => payload.old.clone(),
@@ -212,14 +223,16 @@ impl Writer {
                 .written
                 .errors
                 .push(format!("{side:?} of {key} is {found:?} instead of {expected:?}")),
+            Err(error) if self.endures(&error) => self.conn = outage::connect_again(&self.url).await?,
             Err(error) => self
                 .written
                 .errors
                 .push(format!("reading {side:?} of {key}: {error}")),
         }
+        Ok(())
     }
 
-    async fn put(&mut self, operation: Operation) {
+    async fn put(&mut self, operation: Operation) -> Result<(), sqlx::Error> {
         let again = (operation == Operation::Upsert && self.rng.bool())
             .then(|| self.keys.any_own(&mut self.rng))
             .flatten();
@@ -233,61 +246,109 @@ impl Writer {
             self.table.insert(side)
         };
         let statement = db::query(text).bind(key).bind(value.clone()).bind(other.clone());
-        if self.execute(operation, key, statement).await {
+        let before = self.written.model.get(key);
+        let payload = self.table.payload(side, value, Some(other), before);
+        if self
+            .execute(operation, statement, vec![(key, Some(payload))])
+            .await?
+        {
             self.used(side);
-            let before = self.written.model.get(key);
-            let payload = self.table.payload(side, value, Some(other), before);
-            self.written.model.put(key, payload);
             if again.is_none() {
                 self.keys.add(key);
             }
         }
+        Ok(())
     }
 
-    async fn update_key(&mut self) {
+    async fn update_key(&mut self) -> Result<(), sqlx::Error> {
         let (key, new_key) = (self.keys.take_movable(&mut self.rng), self.keys.fresh());
         let statement = db::query(self.table.update_key()).bind(key).bind(new_key);
-        if self.execute(Operation::UpdateKey, key, statement).await {
-            let payload = self.written.model.get(key).cloned();
-            self.written.model.remove(key);
-            if let Some(payload) = payload {
-                self.written.model.put(new_key, payload);
-            }
-            self.keys.add(new_key);
-        }
+        let payload = self.written.model.get(key).cloned();
+        let after = vec![(key, None), (new_key, payload)];
+        let moved = self.execute(Operation::UpdateKey, statement, after).await?;
+        self.keys.add(if moved { new_key } else { key });
+        Ok(())
     }
 
-    async fn delete(&mut self) {
+    async fn delete(&mut self) -> Result<(), sqlx::Error> {
         let key = self.keys.take_movable(&mut self.rng);
         let statement = db::query(self.table.delete()).bind(key);
-        if self.execute(Operation::Delete, key, statement).await {
-            self.written.model.remove(key);
+        if !self
+            .execute(Operation::Delete, statement, vec![(key, None)])
+            .await?
+        {
+            self.keys.add(key);
         }
+        Ok(())
     }
 
-    /// Acknowledged only if exactly the one row was hit.
-    async fn execute(&mut self, operation: Operation, key: i64, statement: db::Query) -> bool {
+    /// Whether it took place: acknowledged for exactly one row, or found to have, after an outage.
+    async fn execute(
+        &mut self,
+        operation: Operation,
+        statement: db::Query,
+        after: After,
+    ) -> Result<bool, sqlx::Error> {
         let (phase, begun) = self.begin();
         let done = statement
             .execute(&mut self.conn)
             .await
             .map(|done| done.rows_affected());
         self.ended(phase, begun);
-        match done {
+        self.written.attempted += 1;
+        let keys: Vec<i64> = after.iter().map(|(key, _)| *key).collect();
+        let took_place = match done {
             Ok(1) => {
                 *self.written.acknowledged.entry(operation).or_default() += 1;
-                return true;
+                true
             }
-            Ok(rows) => self
-                .written
-                .errors
-                .push(format!("{operation:?} of {key} hit {rows} rows")),
-            Err(error) => self
-                .written
-                .errors
-                .push(format!("{operation:?} of {key}: {error}")),
+            Ok(rows) => {
+                self.fault(format!("{operation:?} of {keys:?} hit {rows} rows"));
+                false
+            }
+            Err(error) if self.endures(&error) => self.find_out(operation, &after).await?,
+            Err(error) => {
+                self.fault(format!("{operation:?} of {keys:?}: {error}"));
+                false
+            }
+        };
+        if took_place {
+            for (key, row) in after {
+                match row {
+                    Some(row) => self.written.model.put(key, row),
+                    None => self.written.model.remove(key),
+                }
+            }
         }
-        false
+        Ok(took_place)
+    }
+
+    fn endures(&self, error: &sqlx::Error) -> bool {
+        self.outages == Outages::AreEndured && is_outage(error)
+    }
+
+    /// The database went away, perhaps again while it was asked.
+    async fn find_out(&mut self, operation: Operation, after: &After) -> Result<bool, sqlx::Error> {
+        loop {
+            self.conn = outage::connect_again(&self.url).await?;
+            match outage::ask(&mut self.conn, &self.table, &self.written.model, after).await {
+                Ok(Outcome::Applied) => {
+                    self.written.found_applied += 1;
+                    return Ok(true);
+                }
+                Ok(Outcome::NotApplied) => return Ok(false),
+                Ok(Outcome::Torn) => {
+                    self.fault(format!("{operation:?} left {after:?} half done"));
+                    return Ok(false);
+                }
+                Err(error) if is_outage(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn fault(&mut self, what: String) {
+        self.written.errors.push(what);
     }
 
     fn used(&mut self, side: Side) {

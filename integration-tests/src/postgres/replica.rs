@@ -6,7 +6,7 @@ use anyhow::Context;
 use sqlx::postgres::PgConnection;
 use tokio::process::Command;
 
-use super::server::{answers, connect, data, run};
+use super::server::{answers, connect, data, order};
 use super::{SUPERUSER, Server, output, program};
 use crate::account::{Account, file, folder};
 use crate::keeper::{Kept, Signal};
@@ -58,7 +58,7 @@ impl Replica {
         )?;
 
         let port = ports::free()?;
-        let kept = run(folder, port, name, account).await?;
+        let kept = Kept::start(order(folder, port, name, account)?).await?;
         let replica = Self {
             kept,
             name: name.to_owned(),

@@ -73,7 +73,16 @@ impl Server {
         let folder = folder("postgres", account)?;
         let password = format!("{:016x}", fastrand::u64(..));
         initialize(folder.path(), &password, durability, account).await?;
-        let kept = run(folder, port, "postgres", account).await?;
+        let kept = Kept::start(order(folder, port, "postgres", account)?).await?;
+        Self::once_it_answers(kept, port, password, account).await
+    }
+
+    pub(super) async fn once_it_answers(
+        kept: Kept,
+        port: u16,
+        password: String,
+        account: Option<Account>,
+    ) -> anyhow::Result<Self> {
         let server = Self {
             kept,
             port,
@@ -152,6 +161,11 @@ impl Server {
         self.kept.log()
     }
 
+    /// Its process.
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
     async fn answers(&self) -> anyhow::Result<()> {
         answers(&self.kept, self.port, &self.password).await
     }
@@ -185,14 +199,14 @@ pub(super) async fn answers(kept: &Kept, port: u16, password: &str) -> anyhow::R
     }
 }
 
-/// Starts `postgres` under a keeper on the data folder inside `folder`.
-pub(super) async fn run(
+/// `postgres` on the data folder inside `folder`.
+pub(super) fn order(
     folder: TempDir,
     port: u16,
     name: &str,
     account: Option<Account>,
-) -> anyhow::Result<Kept> {
-    let order = Order {
+) -> anyhow::Result<Order> {
+    Ok(Order {
         name: name.to_owned(),
         program: program("postgres")?,
         args: vec![
@@ -206,15 +220,14 @@ pub(super) async fn run(
         account,
         // Immediate shutdown: the folder goes away with it.
         stop: Signal::QUIT,
-    };
-    Kept::start(order).await
+    })
 }
 
 pub(super) fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
-async fn initialize(
+pub(super) async fn initialize(
     folder: &Path,
     password: &str,
     durability: Durability,

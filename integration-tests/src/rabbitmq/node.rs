@@ -2,15 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use tokio::process::Command;
 
 use crate::account::{Account, file, folder};
 use crate::keeper::{Order, Signal};
 use crate::postgres::installed;
 
 /// The four ports of a node.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     /// For clients.
     pub(super) amqp: u16,
@@ -37,8 +39,23 @@ pub(super) fn epmd(ports: &Ports, account: Option<Account>) -> anyhow::Result<Or
     })
 }
 
+/// How a node treats consumers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consumers {
+    /// As installed: half an hour to acknowledge.
+    #[default]
+    Patiently,
+    /// Closes the channel of one that has not acknowledged for so long, looking every second.
+    ClosedAfter(Duration),
+}
+
 /// The node. SIGKILL stops it at the end: its folder goes away, so there is nothing to save.
-pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> anyhow::Result<Order> {
+pub(super) fn node(
+    ports: &Ports,
+    password: &str,
+    consumers: Consumers,
+    account: Option<Account>,
+) -> anyhow::Result<Order> {
     let folder = folder("rabbitmq", account)?;
     let at = folder.path();
     file(
@@ -54,9 +71,9 @@ pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> a
     )?;
     Ok(Order {
         name: "rabbitmq".to_owned(),
-        program: script()?,
+        program: script("rabbitmq-server")?,
         args: vec![],
-        env: environment(ports, at),
+        env: environment(ports, at, consumers),
         folder,
         account,
         stop: Signal::KILL,
@@ -82,10 +99,19 @@ fn configuration(ports: &Ports, password: &str) -> String {
 }
 
 /// Everything that would otherwise come from the system's configuration, or be shared with another node.
-fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
+fn environment(ports: &Ports, folder: &Path, consumers: Consumers) -> Vec<(OsString, OsString)> {
     let inside = |name: &str| folder.join(name).into_os_string();
     let name = format!("sluice{}x{}@localhost", std::process::id(), ports.amqp);
-    let erlang = "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
+    let impatient = match consumers {
+        Consumers::Patiently => String::new(),
+        Consumers::ClosedAfter(patience) => format!(
+            " -rabbit consumer_timeout {} -rabbit channel_tick_interval 1000",
+            patience.as_millis()
+        ),
+    };
+    let erlang = format!(
+        "-kernel inet_dist_use_interface {{127,0,0,1}} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none{impatient}"
+    );
     let pairs: [(&str, OsString); 14] = [
         ("HOME", folder.into()),
         ("ERL_EPMD_PORT", ports.epmd.to_string().into()),
@@ -108,11 +134,24 @@ fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// The server's own script: the one in the search path of a Debian system switches users by itself.
-fn script() -> anyhow::Result<PathBuf> {
-    let debian = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
+/// `rabbitmqctl`, for the node in this folder.
+pub(super) fn control(ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(script("rabbitmqctl")?);
+    command
+        .current_dir(folder)
+        .envs(environment(ports, folder, Consumers::Patiently))
+        .env(
+            "RABBITMQ_CTL_ERL_ARGS",
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+        );
+    Ok(command)
+}
+
+/// The package's own script: the one in the search path of a Debian system switches users by itself.
+fn script(name: &str) -> anyhow::Result<PathBuf> {
+    let debian = PathBuf::from("/usr/lib/rabbitmq/bin").join(name);
     if debian.is_file() {
         return Ok(debian);
     }
-    installed("rabbitmq-server").context("RabbitMQ is needed")
+    installed(name).context("RabbitMQ is needed")
 }

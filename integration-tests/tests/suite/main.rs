@@ -8,6 +8,7 @@ mod chinook;
 mod cli;
 mod distributed;
 mod engine;
+mod faults;
 mod languages;
 mod ledger;
 mod pitfalls;

@@ -1,5 +1,7 @@
 //! The testbed itself: what other tests stand on must hold first.
 
+mod audit;
+
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};

@@ -5,7 +5,7 @@
 //! `SLUICE_PANIC_AT` panics instead, as a bug would.
 //!
 //! Points: `batch.before_commit`, `batch.after_commit`, `chunk.before_event`, `chunk.before_ack`,
-//! `step.before_commit`, `step.after_commit`, `check.begun`.
+//! `step.before_commit`, `step.after_commit`, `check.begun`, `publish.before`, `publish.before_mark`, `publish.after_mark`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

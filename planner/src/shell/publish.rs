@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ledger::role::crash;
 use ledger::tasks::{Outstanding, Work};
 use ledger::{Error, Target};
 use proto::message::{ChunkTask, StageTask};
@@ -92,13 +93,16 @@ impl Publisher {
             trace: None,
             message,
         };
+        crash::point("publish.before");
         if let Err(error) = self.bus.publish(&queue, &envelope).await {
             tracing::warn!(task = %task.task, %error, "a task was not published");
             return Some(queue.name());
         }
+        crash::point("publish.before_mark");
         if let Err(error) = self.target.ledger.mark_published(task.task, self.lease).await {
             tracing::warn!(task = %task.task, error = %chain(&error), "a task was published and is published again");
         }
+        crash::point("publish.after_mark");
         None
     }
 
