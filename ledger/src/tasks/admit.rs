@@ -11,6 +11,7 @@ use engine::db;
 use proto::LeaseId;
 
 use crate::error::Error;
+use crate::jobs;
 use crate::open::Ledger;
 
 impl Ledger {
@@ -19,6 +20,7 @@ impl Ledger {
     /// # Errors
     /// What the database says.
     pub async fn admit(&self, max_parallel: u32, planner: LeaseId) -> Result<u64, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::of("ledger.task_admit"))?;
         let done = db::query(
             "/* ledger.task_admit */
             UPDATE sluice.task
@@ -54,9 +56,14 @@ impl Ledger {
         )
         .bind(i64::from(max_parallel))
         .bind(planner.0)
-        .execute(&self.pool)
+        .execute(&mut tx)
         .await
         .map_err(Error::of("ledger.task_admit"))?;
+        if done.rows_affected() > 0 {
+            // It may have waited for a row until its lease had lapsed, and the next planner did not see what it let in.
+            jobs::require_planner(&mut tx, planner).await?;
+        }
+        tx.commit().await.map_err(Error::of("ledger.task_admit"))?;
         Ok(done.rows_affected())
     }
 

@@ -5,11 +5,11 @@
 //!
 //! | module | what it mirrors |
 //! | --- | --- |
-//! | `ledger` | the rows, and the statements `ledger.task_insert`, `task_claim` with `cursor_fence`, `task_end`, `task_cancel`, `task_republish`, `tasks_leased`, `chunk_finish`, `chunk_reread_drifted` |
+//! | `ledger` | the rows, and the statements `ledger.task_insert`, `task_admit`, `task_in_flight`, `task_claim` with `cursor_fence`, `task_end`, `task_cancel`, `task_republish`, `tasks_leased`, `chunk_finish`, `chunk_reread_drifted` |
 //! | `planner` | `planner::shell`: `facts::load`, [`decide`], and the transaction of `apply` (`ledger.job_change`, effects, `ledger.planner_lease`) |
 //! | `worker` | `backfiller::takeover`, `chunk`, `conclude`, `stage`; `verifier::reread` and `check` |
 //! | `batch` | `backfiller::chunk::batch`: `ledger.cursor_hold`, `leave`, fingerprint, update, `ledger.cursor_advance`, COMMIT |
-//! | `faults` | `planner::shell::publish` (`ledger.task_to_publish`, `task_published`), and what clock, network, broker, application and operators do |
+//! | `faults` | `planner::shell::publish` (`ledger.task_admit`, `task_to_publish`, `task_published`), and what clock, network, broker, application and operators do |
 //! | `state` | one moment: ledger, table, messages, and what each process has in its hands |
 //! | `guards` | the conditions that keep all this safe, each removable |
 //! | `bounds` | how many take part, how much goes wrong |
@@ -30,14 +30,19 @@
 //! - A mark that comes late (`ledger.task_published`): the same as a `Loss`.
 //! - The moment between a planner's last question for the lease and its COMMIT: one that sleeps there holds the job's row, and whoever
 //!   decides meanwhile is refused by the version.
+//! - The moments within `ledger.task_admit`: taken to be one. The lease is asked for there once, at the beginning; what a planner that sleeps
+//!   within the statement does to the budget is not shown here.
+//! - The failure of a task after `MOST_LAPSES` leases without progress, in `ledger.task_claim`: less goes wrong in a history here.
+//! - `ledger.task_requeue`, which takes admissions back too: it takes a command. `task_postpone`: an admitted chunk that waits.
 //! - Torn reads: facts are read in one snapshot. What is decided from them is committed at any later moment.
 //! - The steps of a re-read and of a check: triggers keep right what they have read.
-//! - Commands, rows that fail, sizes that adapt, the pace (always `go`); flip, contract and the way back: see `histories`.
+//! - Commands, rows that fail, sizes that adapt, the pace (always `go`, and each lease has its share); flip, contract and the way back:
+//!   see `histories`.
 //! - That the triggers keep a row right: taken for granted here, proven on real servers.
 //!
-//! **Sizes.** One row for each batch of 32 blocks, two batches a chunk, two chunks a sweep, both in the window; one step before them, one
-//! check after them. `holds` goes through any two faults of nine kinds and any three of the four worst with two workers; a write of the
-//! application with one fault; a second planner with any two of five; a rewritten table. Some 380 000 states and a million steps: about
+//! **Sizes.** One row for each batch of 32 blocks, two batches a chunk, two chunks a sweep, both in the window, and a place in flight for both
+//! or for one; one step before them, one check after them. `holds` goes through any two faults of nine kinds and any three of the four worst with two workers; the two of nine again with one place; a write of the
+//! application with one fault; a second planner with any two of five; a rewritten table. Some 410 000 states and 1.1 million steps: about
 //! a minute of one core without optimization, `removals` included, so half of that on two.
 //!
 //! What would break it: a statement that changes without its mirror here. The names of statements are in the comments so that a search for
@@ -88,6 +93,8 @@ struct Protocol {
 enum Step {
     /// A planner goes on.
     Planner(usize, planner::Move),
+    /// Chunks are admitted; one that was given back is not due yet.
+    Admit(Option<usize>),
     /// The message of a task goes out.
     Publish(usize),
     /// The message of a task reaches a worker that has nothing in its hands.
@@ -188,6 +195,7 @@ impl Model for Protocol {
         let mut state = before.clone();
         match step {
             Step::Planner(planner, step) => self.planner(&mut state, planner, step)?,
+            Step::Admit(not_due) => self.admit(&mut state, not_due)?,
             Step::Publish(task) => self.publish(&mut state, task),
             Step::Receive(task, predecessor) => self.receive(&mut state, task, predecessor)?,
             Step::Worker(worker, step) => self.worker(&mut state, worker, step)?,

@@ -7,6 +7,8 @@ pub(super) struct Bounds {
     pub(super) workers: usize,
     /// Rows of the table at the beginning, one for each batch; two of them are a chunk.
     pub(super) rows: usize,
+    /// Chunks that may be in flight on the target.
+    pub(super) places: usize,
     /// Faults in one history, of any of the kinds.
     pub(super) faults: u8,
     pub(super) kinds: &'static [Fault],
@@ -15,12 +17,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// One planner, two workers, two chunks of two batches, and so many faults of these kinds.
+    /// One planner, two workers, two chunks of two batches, and a place for each of them, and so many faults of these kinds.
     pub(super) const fn of(faults: u8, kinds: &'static [Fault]) -> Self {
         Self {
             planners: 1,
             workers: 2,
             rows: 4,
+            places: 2,
             faults,
             kinds,
             writes: 0,
@@ -30,6 +33,11 @@ impl Bounds {
     /// The application writes once.
     pub(super) const fn with_a_write(self) -> Self {
         Self { writes: 1, ..self }
+    }
+
+    /// The budget of the target has room for one chunk, of the two that are open.
+    pub(super) const fn with_one_place(self) -> Self {
+        Self { places: 1, ..self }
     }
 
     /// To keep the states few where something else makes them many.

@@ -4,8 +4,7 @@ use ledger::job::JobState;
 
 use super::bounds::Fault;
 use super::guards::Guard;
-use super::ledger::Work;
-use super::ledger::{Task, TaskState};
+use super::ledger::{Task, TaskState, Work};
 use super::met::Event;
 use super::state::{Batch, Doing, Hands, Message, Planner, Row, State, Worker};
 use super::{Protocol, Step};
@@ -13,6 +12,7 @@ use super::{Protocol, Step};
 impl Protocol {
     /// The publisher, and time that passes where nobody is hurt by it.
     pub(super) fn offer_transport(&self, state: &State, steps: &mut Vec<Step>) {
+        self.offer_admission(state, steps);
         for task in 0..state.ledger.tasks.len() {
             if self.is_due(state, task) {
                 steps.push(Step::Publish(task));
@@ -27,10 +27,32 @@ impl Protocol {
         }
     }
 
+    /// Everything that waits is due, or one that was given back is not due yet: of two open chunks, that is all there is.
+    fn offer_admission(&self, state: &State, steps: &mut Vec<Step>) {
+        for (number, task) in state.ledger.tasks.iter().enumerate() {
+            if task.waits_for_admission() && task.attempt > 0 {
+                steps.push(Step::Admit(Some(number)));
+            }
+        }
+        steps.push(Step::Admit(None));
+    }
+
+    /// Chunks that may be in flight: `$1` and `throttle.max_parallel` of `ledger.task_admit`.
+    pub(super) fn places(&self, state: &State) -> usize {
+        let of_the_job = state.ledger.machine.machine.budget.max_parallel as usize;
+        self.bounds.places.min(of_the_job)
+    }
+
+    /// `ledger.task_admit`. None: it admits nothing.
+    pub(super) fn admit(&self, state: &mut State, not_due: Option<usize>) -> Option<()> {
+        let backfills = state.ledger.machine.machine.state == JobState::Backfilling;
+        let places = self.places(state);
+        (backfills && state.ledger.planner.is_some() && state.ledger.admit(places, not_due)).then_some(())
+    }
+
     /// `ledger.task_to_publish`. Time is abstract: what waits for a time to pass happens once nothing else can bring the message.
     fn is_due(&self, state: &State, task: usize) -> bool {
         let row: Task = state.ledger.tasks[task];
-        let window = state.ledger.machine.machine.budget.max_parallel as usize;
         let by_state = match row.state {
             TaskState::Ready if !row.published => true,
             TaskState::Ready => self.guards.stands(Guard::Republish) && state.broker[task] == 0,
@@ -38,7 +60,7 @@ impl Protocol {
             TaskState::Leased | TaskState::Done | TaskState::Failed | TaskState::Cancelled => false,
         };
         let goes_on = state.ledger.machine.machine.state != JobState::Held;
-        by_state && goes_on && state.ledger.planner.is_some() && state.ledger.is_in_window(task, window)
+        by_state && goes_on && state.ledger.planner.is_some() && row.may_go_out()
     }
 
     /// Publish, confirm, `ledger.task_published`.

@@ -15,6 +15,8 @@ pub(super) enum Guard {
     Fingerprint,
     /// `ready`, or `leased` and lapsed: the condition in `ledger.task_claim`.
     ClaimCondition,
+    /// `kind <> 'chunk' OR admitted_at IS NOT NULL` in `ledger.task_claim`.
+    Admission,
     /// `version = $2` in `ledger.job_change`.
     Version,
     /// The planner's lease in `ledger.job_change`, asked at the beginning of the transaction.

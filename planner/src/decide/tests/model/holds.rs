@@ -57,6 +57,12 @@ fn two_workers_survive_any_two_faults_of_broker_network_clock_and_processes() {
 }
 
 #[test]
+fn a_budget_for_one_chunk_is_kept_whatever_two_things_go_wrong() {
+    let met = [Event::NotAdmitted, Event::TakenOver, Event::Reissued];
+    holds(Bounds::of(2, BROKER_AND_WORKERS).with_one_place(), &met);
+}
+
+#[test]
 fn two_workers_survive_any_three_of_the_worst_faults() {
     let worst = &[Fault::WorkerCrash, Fault::LeaseLapse, Fault::Silence, Fault::Loss];
     let met = [

@@ -31,6 +31,8 @@ pub(super) struct Task {
     pub(super) attempt: u8,
     /// `published_at IS NOT NULL`.
     pub(super) published: bool,
+    /// `admitted_at IS NOT NULL`; of chunks only. Set by `ledger.task_admit`, and kept when a lease lapses.
+    pub(super) admitted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,9 +93,25 @@ pub(super) enum Reread {
 /// What a claim found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claimed {
-    Ours { fence: u8 },
+    Ours {
+        fence: u8,
+    },
     Busy,
+    /// The code calls this busy, too.
+    NotAdmitted,
     NothingToDo,
+}
+
+impl Task {
+    /// `kind <> 'chunk' OR admitted_at IS NOT NULL`.
+    pub(super) fn may_go_out(&self) -> bool {
+        self.admitted || !matches!(self.work, Work::Chunk(_))
+    }
+
+    /// A candidate of `ledger.task_admit`.
+    pub(super) fn waits_for_admission(&self) -> bool {
+        !self.may_go_out() && self.state == TaskState::Ready
+    }
 }
 
 impl Ledger {
@@ -105,18 +123,47 @@ impl Ledger {
                 state: TaskState::Ready,
                 attempt: 0,
                 published: false,
+                admitted: false,
             });
         }
+    }
+
+    /// `ledger.task_admit`, but for the lease and the job's state: the older chunks first, until so many are in flight. One that was
+    /// given back may not be due yet. Whether any was admitted.
+    pub(super) fn admit(&mut self, places: usize, not_due: Option<usize>) -> bool {
+        let mut free = places.saturating_sub(self.in_flight());
+        let before = free;
+        for (number, task) in self.tasks.iter_mut().enumerate() {
+            if free > 0 && not_due != Some(number) && task.waits_for_admission() {
+                task.admitted = true;
+                free -= 1;
+            }
+        }
+        free < before
+    }
+
+    /// `ledger.task_in_flight`.
+    fn in_flight(&self) -> usize {
+        let in_flight = |task: &&Task| {
+            task.admitted
+                && matches!(
+                    task.state,
+                    TaskState::Ready | TaskState::Leased | TaskState::Lapsed
+                )
+        };
+        self.tasks.iter().filter(in_flight).count()
     }
 
     /// `ledger.task_claim`, and `ledger.cursor_fence` in the same transaction.
     pub(super) fn claim(&mut self, task: usize, guards: Guards) -> Claimed {
         let row = &mut self.tasks[task];
         let free = matches!(row.state, TaskState::Ready | TaskState::Lapsed);
-        if !free && guards.stands(Guard::ClaimCondition) {
+        let admitted = row.may_go_out() || !guards.stands(Guard::Admission);
+        if !admitted || (!free && guards.stands(Guard::ClaimCondition)) {
             return match row.state {
-                TaskState::Leased => Claimed::Busy,
-                _ => Claimed::NothingToDo,
+                TaskState::Ready => Claimed::NotAdmitted,
+                TaskState::Leased | TaskState::Lapsed => Claimed::Busy,
+                TaskState::Done | TaskState::Failed | TaskState::Cancelled => Claimed::NothingToDo,
             };
         }
         row.state = TaskState::Leased;
@@ -135,6 +182,7 @@ impl Ledger {
         if ours {
             row.state = state;
             row.published &= state != TaskState::Ready;
+            row.admitted &= state != TaskState::Ready;
         }
         ours
     }
@@ -196,16 +244,6 @@ impl Ledger {
             TaskState::Ready | TaskState::Done | TaskState::Failed | TaskState::Cancelled => false,
         };
         self.tasks.iter().filter(in_hand).count() as u64
-    }
-
-    /// The `place` in `ledger.task_to_publish`: only as many chunks as the window holds go out.
-    pub(super) fn is_in_window(&self, task: usize, window: usize) -> bool {
-        let outstanding = |t: &&Task| {
-            matches!(t.work, Work::Chunk(_))
-                && matches!(t.state, TaskState::Ready | TaskState::Leased | TaskState::Lapsed)
-        };
-        !matches!(self.tasks[task].work, Work::Chunk(_))
-            || self.tasks[..task].iter().filter(outstanding).count() < window
     }
 
     /// The chunks of a sweep.

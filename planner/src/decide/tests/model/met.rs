@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(super) enum Event {
     /// A message found its task in somebody's hands.
     Busy,
+    /// A message found its chunk without admission.
+    NotAdmitted,
     /// A message found its task over.
     NothingToDo,
     /// A task was claimed whose lease had lapsed.

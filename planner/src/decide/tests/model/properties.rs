@@ -19,6 +19,7 @@ pub(super) const FENCED: &str = "a batch goes in under the cursor's fence only";
 pub(super) const ONE_HOLDER: &str = "a lease that has not lapsed has one holder";
 pub(super) const IN_STEP: &str = "a chunk's cursor has the fence of its task";
 pub(super) const WINDOW: &str = "no more chunks are outstanding than the window holds";
+pub(super) const BUDGET: &str = "never more chunks are in flight than the budget allows";
 pub(super) const SETTLED: &str = "a task is claimed once, and once more for each thing that went wrong";
 pub(super) const EXIT: &str = "a job is verified only with every chunk done, re-read, and a verdict";
 pub(super) const LEASED: &str = "a planner without its lease commits nothing";
@@ -39,6 +40,7 @@ pub(super) fn all() -> Vec<Property<Protocol>> {
         Property::always(ONE_HOLDER, |_, s: &State| has_one_holder(s)),
         Property::always(IN_STEP, |_, s: &State| is_in_step(s)),
         Property::always(WINDOW, |_, s: &State| holds_window(s)),
+        Property::always(BUDGET, |m, s: &State| keeps_to_the_budget(m, s)),
         Property::always(RIGHT, |_, s: &State| {
             !is_verified(s) || s.table.rows.iter().all(|r| r.right)
         }),
@@ -109,6 +111,14 @@ fn holds_window(state: &State) -> bool {
     let machine = &state.ledger.machine.machine;
     let open = |c: &&Chunk| c.state == ChunkState::Open;
     state.ledger.chunks.iter().filter(open).count() <= machine.budget.max_parallel as usize
+}
+
+/// Chunks that somebody has, or had until the lease lapsed: what is only admitted writes nothing.
+fn keeps_to_the_budget(protocol: &Protocol, state: &State) -> bool {
+    let in_hand = state.ledger.tasks.iter().filter(|task| {
+        matches!(task.work, Work::Chunk(_)) && matches!(task.state, TaskState::Leased | TaskState::Lapsed)
+    });
+    in_hand.count() <= protocol.places(state)
 }
 
 fn may_be_verified(state: &State) -> bool {

@@ -5,7 +5,9 @@ use stateright::{Checker, HasDiscoveries, Model};
 use super::Protocol;
 use super::bounds::{Bounds, Fault};
 use super::guards::{Guard, Guards};
-use super::properties::{CHANGED, ENDS, FENCED, FORWARD, LEASED, ON_THE_LAST, ONCE, ONE_HOLDER, RIGHT, SEEN};
+use super::properties::{
+    BUDGET, CHANGED, ENDS, FENCED, FORWARD, LEASED, ON_THE_LAST, ONCE, ONE_HOLDER, RIGHT, SEEN,
+};
 
 /// Nothing goes wrong, but for a write of the application.
 const A_WRITE: Bounds = Bounds::of(0, &[]).with_a_write();
@@ -76,6 +78,13 @@ fn without_the_claims_condition_a_second_message_takes_a_task_from_its_holder() 
         Bounds::of(1, &[Fault::Duplicate]),
         ONE_HOLDER,
     );
+}
+
+#[test]
+fn without_the_admission_an_old_message_of_a_chunk_given_back_exceeds_the_budget() {
+    // Its place went to the other chunk meanwhile.
+    let kinds = &[Fault::GiveBack, Fault::Duplicate];
+    is_needed(&[Guard::Admission], Bounds::of(2, kinds).with_one_place(), BUDGET);
 }
 
 #[test]

@@ -89,6 +89,10 @@ impl Protocol {
                 self.met.note(Event::Busy);
                 return Some(());
             }
+            Claimed::NotAdmitted => {
+                self.met.note(Event::NotAdmitted);
+                return Some(());
+            }
             Claimed::NothingToDo => {
                 self.met.note(Event::NothingToDo);
                 return Some(());
