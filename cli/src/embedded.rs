@@ -108,12 +108,16 @@ impl Embedded {
 
     /// A run is over when its database turns out to be another one: whoever runs it again opens what is there then.
     fn watch_home(&mut self) {
-        let (target, stopping) = (self.target.clone(), self.shutdown.stopping.clone());
+        let (target, stopping, clock) = (
+            self.target.clone(),
+            self.shutdown.stopping.clone(),
+            self.clock.clone(),
+        );
         self.running.spawn(async move {
             let Some(why) = stopping.run_until_cancelled(target.home.left()).await else {
                 return ("connection to the database", Ok(()));
             };
-            target.close().await;
+            target.close(&*clock).await;
             ("connection to the database", Err(anyhow::anyhow!(why)))
         });
     }

@@ -183,15 +183,22 @@ impl Target {
         })
     }
 
-    /// Closes every connection: what still waits for one is refused at once.
-    pub async fn close(&self) {
-        for pool in [self.ledger.pool(), &self.data, &self.owner, &self.monitor] {
-            pool.close().await;
-        }
+    /// Closes every connection: what still waits for one is refused at once. One that does not answer is not waited for.
+    pub async fn close(&self, clock: &dyn Clock) {
+        let closing = async {
+            tokio::join!(
+                self.ledger.pool().close(),
+                self.data.close(),
+                self.owner.close(),
+                self.monitor.close()
+            )
+        };
+        // What is left closes when its last holder drops it.
+        let _ = within(clock, ANSWERS_WITHIN, closing).await;
     }
 
     /// Connects as a service does, which comes up in any order with the database and the planner: while nobody answers, or the
-    /// ledger is not there or not one to work with (a copy that nobody has adopted, say), it waits, and tells `waiting` why.
+    /// ledger is not there or not one to work with (a copy that nobody has adopted, say), it waits, and tells `waiting` why, once a reason.
     ///
     /// # Errors
     /// [`Error`] for what waiting cannot mend, such as a wrong password.
@@ -203,6 +210,7 @@ impl Target {
         clock: &Arc<dyn Clock>,
         waiting: impl Fn(String) + Send,
     ) -> Result<Self, Error> {
+        let mut told = None;
         loop {
             let error = match Self::connect(name.clone(), settings, presence, missing, clock).await {
                 Ok(target) => return Ok(target),
@@ -211,7 +219,12 @@ impl Target {
             if !error.may_pass() {
                 return Err(error);
             }
-            waiting(chain(&error));
+            // It may take days until somebody adopts a copy.
+            let why = chain(&error);
+            if told.as_ref() != Some(&why) {
+                waiting(why.clone());
+                told = Some(why);
+            }
             clock.sleep(LOOK_AGAIN).await;
         }
     }

@@ -130,7 +130,7 @@ impl Lane {
             self.targets.open(target.clone(), acknowledged);
             let why = target.watch_health(&self.part, &*self.clock).await;
             self.targets.away(&self.name, why);
-            target.close().await;
+            target.close(&*self.clock).await;
         }
     }
 

@@ -107,11 +107,12 @@ async fn once(pool: &Pool) -> Result<Removed, Error> {
 }
 
 const TRIGGERS: &str = "/* ledger.detach_triggers */
-    SELECT format('%s on %s', t.tgname, t.tgrelid::regclass)
+    SELECT format('%s on %s.%s', t.tgname, n.nspname, c.relname)
     FROM pg_catalog.pg_trigger t
     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace
     JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE s.nspname = 'sluice'
         AND NOT t.tgisinternal
         AND t.tgparentid = 0

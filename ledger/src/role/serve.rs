@@ -207,7 +207,7 @@ impl Shared {
                     source,
                 });
             }
-            target.close().await;
+            target.close(&*self.clock).await;
         }
     }
 }

@@ -154,7 +154,7 @@ async fn a_detached_copy_is_an_ordinary_database_and_keeps_the_columns_that_were
     copy.execute("DROP VIEW switches").await?;
     copy.desk.run(&confirmed).await?.exits(0)?.says(&[
         "taken away",
-        "on customer",
+        "on public.customer",
         "follows nothing any more",
         "add column customer.email_lower",
     ])?;

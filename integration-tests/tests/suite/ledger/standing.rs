@@ -154,7 +154,7 @@ async fn a_target_that_is_another_one_while_it_is_worked_for_is_left_with_the_re
         let target = target::connect(&database).await?;
         let why = left_because(&database, &target, change).await?;
         assert!(why.contains(reason), "{change}: {why}");
-        target.close().await;
+        target.close(&*SystemClock::shared()).await;
         database.execute_as(Role::Ledger, back).await?;
     }
     Ok(())
