@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::account::Account;
 use crate::keeper::{Kept, Signal};
+use crate::postgres::output;
 use crate::{ports, wait};
 use management::Management;
 use node::Ports;
@@ -30,7 +31,7 @@ pub struct Broker {
     // Dropped in this order: the node says goodbye to its port mapper.
     node: Kept,
     _epmd: Kept,
-    amqp: u16,
+    ports: Ports,
     management: Management,
 }
 
@@ -97,7 +98,7 @@ impl Broker {
         let broker = Self {
             node,
             _epmd: epmd,
-            amqp: ports.amqp,
+            ports,
             management,
         };
         broker.answers().await?;
@@ -112,15 +113,11 @@ impl Broker {
         let name = format!("test-{:012x}", fastrand::u64(..) >> 16);
         let password = format!("{:016x}", fastrand::u64(..));
         self.management.put(&format!("/api/vhosts/{name}"), "{}").await?;
-        let user = format!(r#"{{"password":"{password}","tags":"management"}}"#);
-        self.management.put(&format!("/api/users/{name}"), &user).await?;
-        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
-        self.management
-            .put(&format!("/api/permissions/{name}/{name}"), all)
-            .await?;
+        self.user(&name, &password, "management").await?;
+        self.permit(&name, &name, [".*", ".*", ".*"]).await?;
         let at = |port: u16| format!("{name}:{password}@127.0.0.1:{port}");
         Ok(Vhost {
-            url: format!("amqp://{}/{name}", at(self.amqp)),
+            url: format!("amqp://{}/{name}", at(self.ports.amqp)),
             management_url: format!("http://{}", at(self.management.port())),
             name,
         })
@@ -137,10 +134,44 @@ impl Broker {
         self.management
             .put(&format!("/api/vhosts/{}", vhost.name), "{}")
             .await?;
-        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
+        self.permit(&vhost.name, &vhost.name, [".*", ".*", ".*"]).await
+    }
+
+    /// A user, with tags such as `management`. It may nothing yet.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn user(&self, name: &str, password: &str, tags: &str) -> anyhow::Result<()> {
+        let user = serde_json::json!({ "password": password, "tags": tags });
         self.management
-            .put(&format!("/api/permissions/{0}/{0}", vhost.name), all)
+            .put(&format!("/api/users/{name}"), &user.to_string())
             .await
+    }
+
+    /// What a user may configure, write and read in a virtual host.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn permit(&self, vhost: &str, user: &str, may: [&str; 3]) -> anyhow::Result<()> {
+        let [configure, write, read] = may;
+        let may = serde_json::json!({ "configure": configure, "write": write, "read": read });
+        let vhost = vhost.replace('/', "%2F");
+        self.management
+            .put(&format!("/api/permissions/{vhost}/{user}"), &may.to_string())
+            .await
+    }
+
+    /// Runs one of the node's own programs, such as `rabbitmqctl`, on it; gives what it printed.
+    ///
+    /// # Errors
+    /// It ends with a failure.
+    pub async fn tool(&self, program: &str, args: &[&str]) -> anyhow::Result<String> {
+        let mut command = tokio::process::Command::new(node::script(program)?);
+        command
+            .args(args)
+            .current_dir(self.node.folder())
+            .envs(node::environment(&self.ports, self.node.folder()));
+        output(command, Account::for_server("rabbitmq")?).await
     }
 
     /// Publishes bytes as they are, as a foreign or a broken client would.
@@ -223,7 +254,13 @@ impl Broker {
     /// Its AMQP port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.amqp
+        self.ports.amqp
+    }
+
+    /// The management API's port on 127.0.0.1.
+    #[must_use]
+    pub fn management_port(&self) -> u16 {
+        self.management.port()
     }
 
     /// SIGKILL.
@@ -269,7 +306,7 @@ impl Broker {
                 return Ok(Some(false));
             }
             self.management.get("/api/health/checks/local-alarms").await?;
-            tokio::net::TcpStream::connect(("127.0.0.1", self.amqp)).await?;
+            tokio::net::TcpStream::connect(("127.0.0.1", self.ports.amqp)).await?;
             Ok::<_, anyhow::Error>(Some(true))
         });
         match answers.await {

@@ -72,6 +72,11 @@ const GROUPS: &[Group] = &[
         90,
         "health, readiness, logs and the end of each service",
     ),
+    group(
+        "compose",
+        150,
+        "compose.yaml and the Dockerfile: their rules, and every service started as they say",
+    ),
     Group {
         name: "chinook",
         budget: Duration::from_secs(120),

@@ -54,7 +54,7 @@ pub(super) fn node(ports: &Ports, password: &str, account: Option<Account>) -> a
     )?;
     Ok(Order {
         name: "rabbitmq".to_owned(),
-        program: script()?,
+        program: script("rabbitmq-server")?,
         args: vec![],
         env: environment(ports, at),
         folder,
@@ -82,7 +82,7 @@ fn configuration(ports: &Ports, password: &str) -> String {
 }
 
 /// Everything that would otherwise come from the system's configuration, or be shared with another node.
-fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
+pub(super) fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
     let inside = |name: &str| folder.join(name).into_os_string();
     let name = format!("sluice{}x{}@localhost", std::process::id(), ports.amqp);
     let erlang = "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
@@ -108,11 +108,11 @@ fn environment(ports: &Ports, folder: &Path) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// The server's own script: the one in the search path of a Debian system switches users by itself.
-fn script() -> anyhow::Result<PathBuf> {
-    let debian = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
+/// The server's own scripts: those in the search path of a Debian system switch users by themselves.
+pub(super) fn script(name: &str) -> anyhow::Result<PathBuf> {
+    let debian = Path::new("/usr/lib/rabbitmq/bin").join(name);
     if debian.is_file() {
         return Ok(debian);
     }
-    installed("rabbitmq-server").context("RabbitMQ is needed")
+    installed(name).context("RabbitMQ is needed")
 }

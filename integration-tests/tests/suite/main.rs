@@ -6,6 +6,7 @@ mod bad_input;
 mod bus;
 mod chinook;
 mod cli;
+mod compose;
 mod distributed;
 mod engine;
 mod languages;
