@@ -47,6 +47,13 @@ pub struct Vhost {
 }
 
 impl Vhost {
+    /// The URL of another user.
+    #[must_use]
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        let (_, after) = self.url.rsplit_once('@').expect("the broker made this URL");
+        format!("amqp://{user}:{password}@{after}")
+    }
+
     /// The URL through another port: a proxy's.
     #[must_use]
     pub fn url_through(&self, port: u16) -> String {

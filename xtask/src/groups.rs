@@ -77,6 +77,11 @@ const GROUPS: &[Group] = &[
         150,
         "compose.yaml and the Dockerfile: their rules, and every service started as they say",
     ),
+    group(
+        "security",
+        180,
+        "a broker's user for each role, and TLS to broker and database",
+    ),
     Group {
         name: "chinook",
         budget: Duration::from_secs(120),

@@ -12,6 +12,7 @@ mod engine;
 mod languages;
 mod ledger;
 mod pitfalls;
+mod security;
 mod services;
 mod sqlite;
 mod stages;
