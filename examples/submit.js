@@ -22,7 +22,7 @@ async function main(target, submission = require("crypto").randomUUID()) {
     }
   }, { noAck: true });
   const body = { target, spec, submitted_by: "submit.js" };
-  channel.publish("sluice.work", "sluice.submit", Buffer.from(JSON.stringify({
+  channel.publish("sluice.submissions", "sluice.submit", Buffer.from(JSON.stringify({
     id: submission, version: 1, kind: "job.submit", target, attempt: 1, sent_at: new Date().toISOString(), body, // the same id again: the same job
   })), { replyTo: mine, correlationId: submission, persistent: true, mandatory: true });
   await channel.waitForConfirms();

@@ -10,7 +10,7 @@ channel = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"])).ch
 mine = channel.queue_declare("", exclusive=True).method.queue  # answers and events, from before the submission on
 channel.queue_bind(mine, "sluice.jobs", routing_key=target)
 channel.confirm_delivery()  # an exception if no queue takes it
-channel.basic_publish("sluice.work", "sluice.submit", json.dumps({
+channel.basic_publish("sluice.submissions", "sluice.submit", json.dumps({
     "id": submission, "version": 1, "kind": "job.submit", "target": target, "attempt": 1,  # the same id again: the same job
     "sent_at": datetime.datetime.now(datetime.timezone.utc).isoformat(),
     "body": {"target": target, "spec": SPEC, "submitted_by": "submit.py"},

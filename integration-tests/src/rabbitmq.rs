@@ -58,6 +58,13 @@ impl Vhost {
         }
     }
 
+    /// The URL of another user.
+    #[must_use]
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        let (_, after) = self.url.rsplit_once('@').expect("the broker made this URL");
+        format!("amqp://{user}:{password}@{after}")
+    }
+
     /// The URL through another port: a proxy's.
     #[must_use]
     pub fn url_through(&self, port: u16) -> String {
@@ -133,12 +140,8 @@ impl Broker {
         let name = format!("test-{:012x}", fastrand::u64(..) >> 16);
         let password = format!("{:016x}", fastrand::u64(..));
         self.management.put(&format!("/api/vhosts/{name}"), "{}").await?;
-        let user = format!(r#"{{"password":"{password}","tags":"management"}}"#);
-        self.management.put(&format!("/api/users/{name}"), &user).await?;
-        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
-        self.management
-            .put(&format!("/api/permissions/{name}/{name}"), all)
-            .await?;
+        self.user(&name, &password, "management").await?;
+        self.permit(&name, &name, [".*", ".*", ".*"]).await?;
         let at = |port: u16| format!("{name}:{password}@127.0.0.1:{port}");
         Ok(Vhost {
             url: format!("amqp://{}/{name}", at(self.ports.amqp)),
@@ -158,10 +161,41 @@ impl Broker {
         self.management
             .put(&format!("/api/vhosts/{}", vhost.name), "{}")
             .await?;
-        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
+        self.permit(&vhost.name, &vhost.name, [".*", ".*", ".*"]).await
+    }
+
+    /// A user, with tags such as `management`. It may nothing yet.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn user(&self, name: &str, password: &str, tags: &str) -> anyhow::Result<()> {
+        let user = serde_json::json!({ "password": password, "tags": tags });
         self.management
-            .put(&format!("/api/permissions/{0}/{0}", vhost.name), all)
+            .put(&format!("/api/users/{name}"), &user.to_string())
             .await
+    }
+
+    /// What a user may configure, write and read in a virtual host.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn permit(&self, vhost: &str, user: &str, may: [&str; 3]) -> anyhow::Result<()> {
+        let [configure, write, read] = may;
+        let may = serde_json::json!({ "configure": configure, "write": write, "read": read });
+        let vhost = vhost.replace('/', "%2F");
+        self.management
+            .put(&format!("/api/permissions/{vhost}/{user}"), &may.to_string())
+            .await
+    }
+
+    /// Runs one of the node's own programs, such as `rabbitmqctl`, on it; gives what it printed.
+    ///
+    /// # Errors
+    /// It ends with a failure.
+    pub async fn tool(&self, program: &str, args: &[&str]) -> anyhow::Result<String> {
+        let mut command = node::tool(program, &self.ports, self.node.folder())?;
+        command.args(args);
+        output(command, self.account).await
     }
 
     /// Publishes bytes as they are, as a foreign or a broken client would.
@@ -259,15 +293,19 @@ impl Broker {
     /// # Errors
     /// It fails.
     pub async fn control(&self, args: &[&str]) -> anyhow::Result<String> {
-        let mut command = node::control(&self.ports, self.node.folder())?;
-        command.args(args);
-        output(command, self.account).await
+        self.tool("rabbitmqctl", args).await
     }
 
     /// Its AMQP port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.ports.amqp
+    }
+
+    /// The management API's port on 127.0.0.1.
+    #[must_use]
+    pub fn management_port(&self) -> u16 {
+        self.management.port()
     }
 
     /// SIGKILL.

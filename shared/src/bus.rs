@@ -179,6 +179,17 @@ pub enum Error {
         /// What is wrong and what to do.
         why: String,
     },
+    /// The broker's user lacks a permission.
+    #[error(
+        "the broker's user may not use {what} like this: give it the permissions of its role, which `sluice queues --permissions` prints; \
+         the broker says: {said}"
+    )]
+    NotAllowed {
+        /// The queue, or what was attempted.
+        what: String,
+        /// How the broker puts it.
+        said: String,
+    },
     /// The queue is not made for this.
     #[error("{queue} cannot be used like this: {why}")]
     Misused {
@@ -220,6 +231,7 @@ impl Error {
             | Self::Url(_)
             | Self::Unroutable { .. }
             | Self::Topology { .. }
+            | Self::NotAllowed { .. }
             | Self::Misused { .. } => false,
         }
     }

@@ -205,10 +205,11 @@ pub struct TelemetrySettings {
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        // The libraries report every retry of theirs; ours say what matters of it.
+        // The libraries report every retry of theirs; ours say what matters of it. A channel of lapin's that is closed by the broker is an
+        // error there, and often what we asked to find out.
         Self {
             format: LogFormat::Human,
-            filter: "info,lapin=error,sqlx=warn".to_owned(),
+            filter: "info,lapin=error,lapin::channel=off,sqlx=warn".to_owned(),
         }
     }
 }

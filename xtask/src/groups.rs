@@ -72,6 +72,16 @@ const GROUPS: &[Group] = &[
         90,
         "health, readiness, logs and the end of each service",
     ),
+    group(
+        "compose",
+        150,
+        "compose.yaml and the Dockerfile: their rules, and every service started as they say",
+    ),
+    group(
+        "security",
+        180,
+        "a broker's user for each role, and TLS to broker and database",
+    ),
     Group {
         name: "chinook",
         budget: Duration::from_secs(120),

@@ -25,10 +25,14 @@ pub struct QueuesArgs {
     json: bool,
     /// Instead of what is in the queues: everything that a broker needs for the targets, as definitions that RabbitMQ imports
     /// (`rabbitmqctl import_definitions`). No broker is asked.
-    #[arg(long)]
+    #[arg(long, group = "printed")]
     definitions: bool,
-    /// With --definitions: targets that need not be in the settings.
-    #[arg(long, value_name = "NAME", requires = "definitions")]
+    /// Instead of what is in the queues: the commands that give each role's user in the broker no more than it needs. No broker is
+    /// asked.
+    #[arg(long, group = "printed")]
+    permissions: bool,
+    /// With --definitions or --permissions: targets that need not be in the settings.
+    #[arg(long, value_name = "NAME", requires = "printed")]
     target: Vec<String>,
     /// The settings file; ./sluice.toml if it is there.
     #[arg(long, value_name = "FILE")]
@@ -45,12 +49,17 @@ pub async fn run(args: &QueuesArgs) -> Result<Outcome, Error> {
         ..PlaceArgs::default()
     };
     let settings = place.settings()?;
-    if args.definitions {
+    if args.definitions || args.permissions {
         let targets = targets(args, &settings)?;
         if targets.is_empty() {
             out::note("no target is configured, so no queue of one is in it: name them with --target");
         }
-        out::json(&rabbitmq::definitions(&vhost(&settings), &targets));
+        let vhost = vhost(&settings);
+        if args.definitions {
+            out::json(&rabbitmq::definitions(&vhost, &targets));
+        } else {
+            out::answer(rabbitmq::permission_commands(&vhost, &targets).trim_end());
+        }
         return Ok(Outcome::Done);
     }
     broker::required(&settings, "queues are a broker's")?;

@@ -134,9 +134,9 @@ fn environment(ports: &Ports, folder: &Path, consumers: Consumers) -> Vec<(OsStr
         .collect()
 }
 
-/// `rabbitmqctl`, for the node in this folder.
-pub(super) fn control(ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(script("rabbitmqctl")?);
+/// One of the node's own programs, such as `rabbitmqctl`, for the node in this folder.
+pub(super) fn tool(program: &str, ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(script(program)?);
     command
         .current_dir(folder)
         .envs(environment(ports, folder, Consumers::Patiently))
@@ -147,9 +147,9 @@ pub(super) fn control(ports: &Ports, folder: &Path) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// The package's own script: the one in the search path of a Debian system switches users by itself.
+/// The server's own scripts: those in the search path of a Debian system switch users by themselves.
 fn script(name: &str) -> anyhow::Result<PathBuf> {
-    let debian = PathBuf::from("/usr/lib/rabbitmq/bin").join(name);
+    let debian = Path::new("/usr/lib/rabbitmq/bin").join(name);
     if debian.is_file() {
         return Ok(debian);
     }

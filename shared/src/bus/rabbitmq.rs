@@ -45,7 +45,7 @@ pub use management::unacknowledged;
 use outage::Outage;
 use publisher::Publisher;
 use topology::Route;
-pub use topology::definitions;
+pub use topology::{Permissions, User, definitions, permission_commands, permissions};
 
 /// How long a publisher or a new subscription waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);

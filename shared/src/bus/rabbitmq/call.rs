@@ -30,17 +30,13 @@ pub(super) async fn call<T>(
     }
 }
 
-/// A refusal that trying again cannot change becomes [`Error::Topology`].
+/// A refusal that trying again cannot change becomes [`Error::Topology`] or [`Error::NotAllowed`].
 fn explain(doing: &str, queue: &str, error: lapin::Error) -> Error {
-    let refusal = match error.kind() {
-        ErrorKind::ProtocolError(refusal) => match refusal.kind() {
-            AMQPErrorKind::Soft(kind) => {
-                advice(kind).map(|advice| format!("{advice}; the broker says: {}", refusal.get_message()))
-            }
-            AMQPErrorKind::Hard(_) => None,
-        },
-        _ => None,
-    };
+    if let Some(refusal) = not_allowed(queue, &error) {
+        return refusal;
+    }
+    let refusal =
+        soft(&error).and_then(|(kind, said)| Some(format!("{}; the broker says: {said}", advice(kind)?)));
     match refusal {
         Some(why) => Error::Topology {
             queue: queue.to_owned(),
@@ -53,16 +49,36 @@ fn explain(doing: &str, queue: &str, error: lapin::Error) -> Error {
     }
 }
 
+/// That the broker's user may not do it, if that is what the error says.
+pub(super) fn not_allowed(what: &str, error: &lapin::Error) -> Option<Error> {
+    match soft(error)? {
+        // The same code as for an exclusive queue that somebody has.
+        (AMQPSoftError::ACCESSREFUSED, said) if !said.contains("exclusive use") => Some(Error::NotAllowed {
+            what: what.to_owned(),
+            said: said.to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+/// Of a refusal that closes one channel: what it is and how the broker puts it.
+fn soft(error: &lapin::Error) -> Option<(&AMQPSoftError, &str)> {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) => match refusal.kind() {
+            AMQPErrorKind::Soft(kind) => Some((kind, refusal.get_message().as_str())),
+            AMQPErrorKind::Hard(_) => None,
+        },
+        _ => None,
+    }
+}
+
 fn advice(kind: &AMQPSoftError) -> Option<&'static str> {
     match kind {
         AMQPSoftError::PRECONDITIONFAILED => Some(
             "it exists with other arguments than this sluice declares (another version made it, or somebody by hand); \
              let it run empty and delete it, or give sluice a virtual host of its own",
         ),
-        AMQPSoftError::ACCESSREFUSED => Some(
-            "the broker's user may not use it (it needs configure, write and read on ^sluice\\. and write on ^amq\\.default$), \
-             or somebody else listens to it alone",
-        ),
+        AMQPSoftError::ACCESSREFUSED => Some("somebody else listens to it alone"),
         AMQPSoftError::RESOURCELOCKED => {
             Some("somebody else listens to it already, or their connection is not yet known to be gone")
         }

@@ -19,6 +19,7 @@ use super::call::{LIMIT, call};
 use super::hand::RabbitHand;
 use super::link::{Link, Live, chain, pause_after};
 use super::publisher::Publisher;
+use super::topology::Rights;
 use super::{Context, Error, Queue, Subscription, letter, topology};
 use crate::bus::Delivery;
 use crate::bus::delivery::Source;
@@ -154,7 +155,7 @@ impl Wish {
             }
             other => other?,
         };
-        let queue = topology::declare_for_consumer(clock, &channel, &self.queue).await?;
+        let queue = topology::declare_for_consumer(clock, &channel, live.rights, &self.queue).await?;
         // Before consuming: until then, nothing bounds what the broker sends.
         call(
             clock,
@@ -170,7 +171,11 @@ impl Wish {
         };
         let consumed =
             channel.basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default());
-        let consumer = call(clock, "consuming", &name, consumed).await?;
+        let doing = match live.rights {
+            Rights::Make => "consuming from",
+            Rights::Use => "consuming from (`sluice queues --definitions` is what an administrator makes)",
+        };
+        let consumer = call(clock, doing, &name, consumed).await?;
         Ok(Consuming {
             channel,
             consumer,

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::address::Address;
 use super::call::{LIMIT, call};
 use super::outage::placed;
-use super::{Context, Error, topology};
+use super::topology::{self, Rights};
+use super::{Context, Error};
 use crate::clock::within;
 use crate::service::Part;
 
@@ -33,6 +34,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Live {
     pub(super) generation: u64,
     pub(super) connection: Connection,
+    /// What its user may make.
+    pub(super) rights: Rights,
     /// Cancelled when it is gone; cancelling it makes it go.
     pub(super) session: CancellationToken,
     /// Why the broker takes no messages from it at the moment.
@@ -157,7 +160,7 @@ impl Supervisor {
         self.part.not_ready("closed");
         if let State::Up(live) = last {
             live.session.cancel();
-            self.close(&live).await;
+            self.close(&live.connection).await;
         }
     }
 
@@ -187,20 +190,25 @@ impl Supervisor {
         };
         let events = connection.events_listener();
         let (blocked_now, blocked) = watch::channel(None);
+        let rights = match self.declare_base(&connection).await {
+            Ok(rights) => rights,
+            Err(error) => {
+                self.close(&connection).await;
+                return chain(&error);
+            }
+        };
         let live = Arc::new(Live {
             generation: self.generation,
             connection,
+            rights,
             session: self.context.closing.child_token(),
             blocked,
         });
-        if let Err(error) = self.declare_base(&live).await {
-            self.close(&live).await;
-            return chain(&error);
-        }
         tracing::info!(
             broker = self.address.shown,
             connection = self.address.name,
             generation = self.generation,
+            makes_queues = rights == Rights::Make,
             "connected to the broker"
         );
         self.context.outage.over();
@@ -209,7 +217,7 @@ impl Supervisor {
         let why = self.until_gone(&live, events, blocked_now).await;
         live.session.cancel();
         self.down(why.clone());
-        self.close(&live).await;
+        self.close(&live.connection).await;
         why
     }
 
@@ -236,23 +244,22 @@ impl Supervisor {
         }
     }
 
-    async fn declare_base(&self, live: &Live) -> Result<(), Error> {
+    async fn declare_base(&self, connection: &Connection) -> Result<Rights, Error> {
         let clock = &*self.context.clock;
         let channel = call(
             clock,
             "opening a channel for",
             "the topology",
-            live.connection.create_channel(),
+            connection.create_channel(),
         )
         .await?;
-        topology::declare_base(clock, &channel).await?;
-        call(
-            clock,
-            "closing the channel for",
-            "the topology",
-            channel.close(200, "done".into()),
-        )
-        .await
+        let rights = topology::declare_base(clock, &channel).await?;
+        // A refusal has closed it.
+        if rights == Rights::Make {
+            let closing = channel.close(200, "done".into());
+            call(clock, "closing the channel for", "the topology", closing).await?;
+        }
+        Ok(rights)
     }
 
     async fn until_gone(
@@ -302,9 +309,9 @@ impl Supervisor {
         }
     }
 
-    async fn close(&self, live: &Live) {
-        if live.connection.status().connected() {
-            let closed = live.connection.close(200, "bye".into());
+    async fn close(&self, connection: &Connection) {
+        if connection.status().connected() {
+            let closed = connection.close(200, "bye".into());
             // A broker that does not answer is left to its heartbeats.
             let _ = within(&*self.context.clock, CLOSE_LIMIT, closed).await;
         }

@@ -11,9 +11,9 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
 use tokio::sync::Semaphore;
 
-use super::call::{LIMIT, call};
+use super::call::{LIMIT, call, not_allowed};
 use super::link::{Link, Live, chain};
-use super::topology::{self, Route, Unrouted};
+use super::topology::{self, Rights, Route, Unrouted};
 use super::{Context, Error, Letter, PATIENCE, Queue, letter};
 use crate::bus::Depth;
 use crate::clock::within;
@@ -101,7 +101,7 @@ impl Publisher {
             .writable(&queue.name(), self.context.clock.monotonic())
             .await?;
         let channel = self.open(&live).await?;
-        topology::declare(&*self.context.clock, &channel, queue).await?;
+        topology::declare(&*self.context.clock, &channel, live.rights, queue).await?;
         let (ready, consumers) = topology::count(&*self.context.clock, &channel, queue).await?;
         self.shut(&channel).await;
         Ok(Depth {
@@ -147,7 +147,10 @@ impl Publisher {
         let sending = within(&*self.context.clock, LIMIT, send(&channel, route, letter));
         let answer = match live.session.run_until_cancelled(sending).await {
             Some(Some(Ok(answer))) => answer,
-            Some(Some(Err(error))) => return Err(unconfirmed(chain(&error))),
+            Some(Some(Err(error))) => {
+                let refusal = not_allowed(&route.label, &error);
+                return Err(refusal.unwrap_or_else(|| unconfirmed(chain(&error))));
+            }
             Some(None) => {
                 return Err(unconfirmed(format!(
                     "no answer within {}",
@@ -162,12 +165,12 @@ impl Publisher {
     }
 
     async fn declare(&self, live: &Live, queue: &Queue) -> Result<(), Error> {
-        if self.pool(live).declared.contains(queue) {
+        if live.rights == Rights::Use || self.pool(live).declared.contains(queue) {
             return Ok(());
         }
         // On a channel of its own: a refusal closes it.
         let channel = self.open(live).await?;
-        topology::declare(&*self.context.clock, &channel, queue).await?;
+        topology::declare(&*self.context.clock, &channel, live.rights, queue).await?;
         self.shut(&channel).await;
         self.pool(live).declared.insert(queue.clone());
         Ok(())

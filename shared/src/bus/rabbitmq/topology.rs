@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  publish ─> sluice.work (direct, key = queue) ──────────> work queue <──┐ key = queue
+//!  submit ──> sluice.submissions (direct) ────────────────> sluice.submit
 //!  publish ─> sluice.events (direct, key = target) ─> .events.planner, .events.verifier
 //!  publish ─> sluice.jobs (topic, key = target) ─> a queue of whoever follows jobs
 //!  retry ───> sluice.retry.30s (fanout) ─> sluice.retry.30s ─ttl─> sluice.return (direct)
@@ -13,10 +14,12 @@
 //!
 //! A retried message keeps its routing key, the name of its queue, through the waiting queue; so four
 //! waiting queues serve all. Not one queue with a time to live per message: messages expire at the head
-//! only. Arguments cannot be changed on a live queue, so there are few; limits are policies, in the definitions only.
+//! only. Submissions have an exchange of their own, so that a user who may hand in jobs need not be one who may forge their tasks; their
+//! queue is bound to sluice.work as well, for programs that were written before. Arguments cannot be changed on a live queue, so there are few; limits are policies, in the definitions only.
 
 mod declare;
 mod definitions;
+mod permissions;
 mod route;
 
 use std::time::Duration;
@@ -25,11 +28,13 @@ use proto::TargetName;
 
 use crate::bus::queue::{Nature, Queue};
 
-pub(super) use declare::{count, declare, declare_base, declare_for_consumer};
+pub(super) use declare::{Rights, count, declare, declare_base, declare_for_consumer};
 pub use definitions::definitions;
+pub use permissions::{Permissions, User, permission_commands, permissions};
 pub(super) use route::{Route, Unrouted};
 
 const WORK: &str = "sluice.work";
+const SUBMISSIONS: &str = "sluice.submissions";
 const EVENTS: &str = "sluice.events";
 const RETURN: &str = "sluice.return";
 const DEAD: &str = "sluice.dead";
@@ -112,7 +117,7 @@ impl QueueSpec {
 impl Topology {
     /// What all queues lean on.
     fn base() -> Self {
-        let direct = [WORK, EVENTS, RETURN].map(|name| (name, Kind::Direct));
+        let direct = [WORK, SUBMISSIONS, EVENTS, RETURN].map(|name| (name, Kind::Direct));
         let fanout = [DEAD, CONTROL].map(|name| (name, Kind::Fanout));
         let waiting = RETRIES.map(|(name, _)| (name, Kind::Fanout));
         let topic = [(JOBS, Kind::Topic)];
@@ -145,6 +150,9 @@ impl Topology {
         ];
         if let Queue::EventsPlanner(target) | Queue::EventsVerifier(target) = queue {
             bindings.push(Binding::new(&name, EVENTS, target.as_str()));
+        }
+        if *queue == Queue::Submit {
+            bindings.push(Binding::new(&name, SUBMISSIONS, &name));
         }
         Self {
             exchanges: Vec::new(),

@@ -11,20 +11,38 @@ use crate::bus::queue::{Nature, Queue};
 use crate::bus::rabbitmq::call::call;
 use crate::clock::Clock;
 
-/// What all queues lean on. Declared once a connection.
+/// What the broker's user may do about what all share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bus::rabbitmq) enum Rights {
+    /// Make what is missing.
+    Make,
+    /// Use what an administrator has made. Asking whether it is there would need the same right from RabbitMQ 4.3 on, so nothing is
+    /// asked: a queue that is missing shows when it is used.
+    Use,
+}
+
+/// What all queues lean on. Declared once a connection; afterwards the channel is of no more use.
 pub(in crate::bus::rabbitmq) async fn declare_base(
     clock: &dyn Clock,
     channel: &Channel,
-) -> Result<(), Error> {
-    everything(clock, channel, &Topology::base()).await
+) -> Result<Rights, Error> {
+    match everything(clock, channel, &Topology::base()).await {
+        Ok(()) => Ok(Rights::Make),
+        Err(Error::NotAllowed { .. }) => Ok(Rights::Use),
+        Err(error) => Err(error),
+    }
 }
 
 /// A queue that is there for good. Exclusive ones are made by their consumer.
 pub(in crate::bus::rabbitmq) async fn declare(
     clock: &dyn Clock,
     channel: &Channel,
+    rights: Rights,
     queue: &Queue,
 ) -> Result<(), Error> {
+    if rights == Rights::Use {
+        return Ok(());
+    }
     everything(clock, channel, &Topology::of(queue)).await
 }
 
@@ -45,6 +63,7 @@ async fn everything(clock: &dyn Clock, channel: &Channel, topology: &Topology) -
 pub(in crate::bus::rabbitmq) async fn declare_for_consumer(
     clock: &dyn Clock,
     channel: &Channel,
+    rights: Rights,
     queue: &Queue,
 ) -> Result<String, Error> {
     let name = match queue {
@@ -54,7 +73,7 @@ pub(in crate::bus::rabbitmq) async fn declare_for_consumer(
         other => other.name(),
     };
     if queue.nature() != Nature::Exclusive {
-        declare(clock, channel, queue).await?;
+        declare(clock, channel, rights, queue).await?;
         return Ok(name);
     }
     let arguments = table(&[

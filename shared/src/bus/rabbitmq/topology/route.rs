@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CONTROL, DEAD, EVENTS, JOBS, RETRIES, WORK};
+use super::{CONTROL, DEAD, EVENTS, JOBS, RETRIES, SUBMISSIONS, WORK};
 use crate::bus::queue::{Nature, Queue};
 
 /// How a message is addressed.
@@ -36,8 +36,8 @@ impl Route {
             Queue::Control => (CONTROL, String::new(), Unrouted::Fine),
             Queue::Reply(name) => ("", name.clone(), Unrouted::Error),
             Queue::Parking => (DEAD, String::new(), Unrouted::Error),
-            Queue::Submit
-            | Queue::Stage(_)
+            Queue::Submit => (SUBMISSIONS, queue.name(), Unrouted::Error),
+            Queue::Stage(_)
             | Queue::Chunk(_)
             | Queue::Check(_)
             | Queue::EventsPlanner(_)
