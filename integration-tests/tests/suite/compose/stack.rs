@@ -253,5 +253,6 @@ fn settings(compose: &Compose, places: &Places, service: &str, listen: u16) -> a
             .into_iter()
             .map(|(name, value)| (name, places.here(&value, listen)))
             .collect(),
+        ..Settings::default()
     })
 }
