@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use tokio::sync::OnceCell;
 
 use crate::account::Account;
+use crate::certificates::Certificate;
 use crate::keeper::{Kept, Signal};
 use crate::postgres::output;
 use crate::{ports, wait};
@@ -80,9 +81,21 @@ impl Broker {
     /// # Errors
     /// As [`Self::shared`].
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_as(None).await
+    }
+
+    /// A broker of the caller's own that speaks TLS as well, and believes only clients with a certificate of the same authority.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub async fn start_with_tls(issued: &Certificate) -> anyhow::Result<Self> {
+        Self::start_as(Some(issued)).await
+    }
+
+    async fn start_as(issued: Option<&Certificate>) -> anyhow::Result<Self> {
         let mut last = None;
         for _ in 0..TRIES {
-            match Self::start_once().await {
+            match Self::start_once(issued).await {
                 Ok(broker) => return Ok(broker),
                 Err(error) => last = Some(error),
             }
@@ -90,17 +103,18 @@ impl Broker {
         Err(last.context("no attempt to start RabbitMQ")?)
     }
 
-    async fn start_once() -> anyhow::Result<Self> {
+    async fn start_once(issued: Option<&Certificate>) -> anyhow::Result<Self> {
         let account = Account::for_server("rabbitmq")?;
         let ports = Ports {
             amqp: ports::free()?,
+            amqps: ports::free()?,
             http: ports::free()?,
             dist: ports::free()?,
             epmd: ports::free()?,
         };
         let password = format!("{:016x}", fastrand::u64(..));
         let epmd = Kept::start(node::epmd(&ports, account)?).await?;
-        let node = Kept::start(node::node(&ports, &password, account)?).await?;
+        let node = Kept::start(node::node(&ports, &password, account, issued)?).await?;
         let management = Management::new(ports.http, password);
         let broker = Self {
             node,
@@ -110,6 +124,19 @@ impl Broker {
         };
         broker.answers().await?;
         Ok(broker)
+    }
+
+    /// The URL of a virtual host over TLS, by a name of this machine.
+    ///
+    /// # Errors
+    /// Its URL is not one of this broker.
+    pub fn tls_url(&self, vhost: &Vhost, host: &str) -> anyhow::Result<String> {
+        let (credentials, _) = vhost.url.split_once('@').context("no credentials")?;
+        let credentials = credentials.replace("amqp://", "amqps://");
+        Ok(format!(
+            "{credentials}@{host}:{}/{}",
+            self.ports.amqps, vhost.name
+        ))
     }
 
     /// A new virtual host with its own user.
