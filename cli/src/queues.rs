@@ -86,7 +86,7 @@ async fn line(bus: &Arc<dyn Bus>, queue: &Queue) -> Result<QueueLine, Error> {
 
 /// Why it is not known how many messages of a queue are in hand.
 async fn why_not_in_hand(settings: &Settings, queue: &str) -> Option<String> {
-    let BusSettings::RabbitMq { url, management } = &settings.bus else {
+    let BusSettings::RabbitMq { url, management, .. } = &settings.bus else {
         return None;
     };
     let why = match management {

@@ -13,9 +13,10 @@
 //! [`pgbouncer`], [`rabbitmq`], [`proxy`], [`process`] and [`http`]; [`traffic`] and [`oracle`] for tests under load;
 //! [`gauge`] for what a backfill loads its server with; [`clock`] and [`chaos`] where more than one thing breaks at a time;
 //! [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
-//! [`keeper`], [`account`] and [`ports`] are what the servers stand on.
+//! [`certificates`] for servers that speak TLS; [`keeper`], [`account`] and [`ports`] are what the servers stand on.
 
 pub mod account;
+pub mod certificates;
 pub mod chaos;
 pub mod clock;
 pub mod database;

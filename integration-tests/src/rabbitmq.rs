@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use tokio::sync::OnceCell;
 
 use crate::account::Account;
+use crate::certificates::Certificate;
 use crate::keeper::{Kept, Signal};
 use crate::postgres::output;
 use crate::{ports, wait};
@@ -91,7 +92,7 @@ impl Broker {
     /// # Errors
     /// As [`Self::shared`].
     pub async fn start() -> anyhow::Result<Self> {
-        Self::start_treating(Consumers::Patiently).await
+        Self::start_as(Consumers::Patiently, None).await
     }
 
     /// The same, with another patience for consumers that do not acknowledge.
@@ -99,9 +100,21 @@ impl Broker {
     /// # Errors
     /// As [`Self::shared`].
     pub async fn start_treating(consumers: Consumers) -> anyhow::Result<Self> {
+        Self::start_as(consumers, None).await
+    }
+
+    /// A broker of the caller's own that speaks TLS as well, and believes only clients with a certificate of the same authority.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub async fn start_with_tls(issued: &Certificate) -> anyhow::Result<Self> {
+        Self::start_as(Consumers::Patiently, Some(issued)).await
+    }
+
+    async fn start_as(consumers: Consumers, issued: Option<&Certificate>) -> anyhow::Result<Self> {
         let mut last = None;
         for _ in 0..TRIES {
-            match Self::start_once(consumers).await {
+            match Self::start_once(consumers, issued).await {
                 Ok(broker) => return Ok(broker),
                 Err(error) => last = Some(error),
             }
@@ -109,17 +122,18 @@ impl Broker {
         Err(last.context("no attempt to start RabbitMQ")?)
     }
 
-    async fn start_once(consumers: Consumers) -> anyhow::Result<Self> {
+    async fn start_once(consumers: Consumers, issued: Option<&Certificate>) -> anyhow::Result<Self> {
         let account = Account::for_server("rabbitmq")?;
         let ports = Ports {
             amqp: ports::free()?,
+            amqps: ports::free()?,
             http: ports::free()?,
             dist: ports::free()?,
             epmd: ports::free()?,
         };
         let password = format!("{:016x}", fastrand::u64(..));
         let epmd = Kept::start(node::epmd(&ports, account)?).await?;
-        let node = Kept::start(node::node(&ports, &password, consumers, account)?).await?;
+        let node = Kept::start(node::node(&ports, &password, consumers, account, issued)?).await?;
         let management = Management::new(ports.http, password);
         let broker = Self {
             node,
@@ -130,6 +144,19 @@ impl Broker {
         };
         broker.answers().await?;
         Ok(broker)
+    }
+
+    /// The URL of a virtual host over TLS, by a name of this machine.
+    ///
+    /// # Errors
+    /// Its URL is not one of this broker.
+    pub fn tls_url(&self, vhost: &Vhost, host: &str) -> anyhow::Result<String> {
+        let (credentials, _) = vhost.url.split_once('@').context("no credentials")?;
+        let credentials = credentials.replace("amqp://", "amqps://");
+        Ok(format!(
+            "{credentials}@{host}:{}/{}",
+            self.ports.amqps, vhost.name
+        ))
     }
 
     /// A new virtual host with its own user.

@@ -18,6 +18,7 @@ mod queue;
 pub mod rabbitmq;
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,8 +113,8 @@ pub fn open(settings: &BusSettings, name: &str, clock: Arc<dyn Clock>) -> Result
             );
             Arc::new(local::LocalBus::new(clock))
         }
-        BusSettings::RabbitMq { url, management } => {
-            let bus = rabbitmq::RabbitBus::open(url, name, clock)?;
+        BusSettings::RabbitMq { url, management, tls } => {
+            let bus = rabbitmq::RabbitBus::open(url, tls, name, clock)?;
             Arc::new(bus.asking(management.as_ref(), url))
         }
     })
@@ -141,6 +142,16 @@ pub enum Error {
     /// The broker's URL cannot be used.
     #[error("bus.url cannot be used: {0}")]
     Url(String),
+    /// A file of a certificate cannot be used.
+    #[error("{key} {} cannot be used: {why}", .path.display())]
+    Certificate {
+        /// The setting that names it.
+        key: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// No connection within the time that a publisher waits for one.
     #[error("no connection to the broker within {} to reach {queue}: {why}", crate::units::format_duration(*.waited))]
     NotConnected {
@@ -229,6 +240,7 @@ impl Error {
             | Self::Timeout { .. } => true,
             Self::Closed
             | Self::Url(_)
+            | Self::Certificate { .. }
             | Self::Unroutable { .. }
             | Self::Topology { .. }
             | Self::NotAllowed { .. }

@@ -165,20 +165,32 @@ pub enum BusSettings {
         url: SecretString,
         /// The management API, for depths with unacknowledged counts.
         management: Option<SecretString>,
+        /// How both sides prove who they are, under TLS.
+        tls: BusTls,
     },
+}
+
+/// Certificates of a connection to the broker, all in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BusTls {
+    /// Authorities to believe beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate and its key, for a broker that asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 impl fmt::Debug for BusSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("Local"),
-            Self::RabbitMq { url, management } => f
+            Self::RabbitMq { url, management, tls } => f
                 .debug_struct("RabbitMq")
                 .field("url", &redact_url(url.expose_secret()))
                 .field(
                     "management",
                     &management.as_ref().map(|m| redact_url(m.expose_secret())),
                 )
+                .field("tls", tls)
                 .finish(),
         }
     }

@@ -112,6 +112,9 @@ impl ConnectError {
 
 /// What to look at, by what went wrong.
 fn advice(source: &sqlx::Error) -> &'static str {
+    if let Some(advice) = distrusted(&source.to_string()) {
+        return advice;
+    }
     if matches!(source, sqlx::Error::Io(_)) {
         return "nobody answers there: check host and port, that the server runs, and that it is reachable from here";
     }
@@ -125,6 +128,29 @@ fn advice(source: &sqlx::Error) -> &'static str {
         Some(_) => "the server said no",
         None => "check that a PostgreSQL server answers there, with or without TLS as the URL says (sslmode)",
     }
+}
+
+/// Whether the server could not prove that it is the one that the URL names, by how rustls puts it.
+fn distrusted(said: &str) -> Option<&'static str> {
+    let about = [
+        (
+            "UnknownIssuer",
+            "nobody who is trusted here has signed its certificate: name the authority's with sslrootcert=FILE in the URL",
+        ),
+        (
+            "not valid for name",
+            "its certificate is for another host: connect by a name that it is for, or give the server one for this name",
+        ),
+        (
+            "BadSignature",
+            "another authority of the same name has signed its certificate: is sslrootcert an old one?",
+        ),
+        ("invalid peer certificate", "its certificate cannot be used"),
+    ];
+    about
+        .into_iter()
+        .find(|(word, _)| said.contains(word))
+        .map(|(_, advice)| advice)
 }
 
 /// One connection, outside any pool.

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::{Replica, SUPERUSER, output, program};
 use crate::account::{Account, file, folder};
+use crate::certificates::Certificate;
 use crate::keeper::{Kept, Order, Signal};
 use crate::{ports, wait};
 
@@ -125,6 +126,30 @@ impl Server {
     /// It cannot be copied or does not start.
     pub async fn replica(&self, application_name: &str) -> anyhow::Result<Replica> {
         Replica::start(self, application_name).await
+    }
+
+    /// From now on it speaks TLS with this certificate, and takes nobody who does not.
+    ///
+    /// # Errors
+    /// It refuses, or does not do so in time.
+    pub async fn only_over_tls(&self, issued: &Certificate) -> anyhow::Result<()> {
+        let mut conn = self.superuser("postgres").await?;
+        let folder: String = engine::sql::scalar("SHOW data_directory")
+            .fetch_one(&mut conn)
+            .await?;
+        let folder = Path::new(&folder);
+        file(&folder.join("server.crt"), &issued.certificate, self.account)?;
+        file(&folder.join("server.key"), &issued.key, self.account)?;
+        let access = "hostssl all all 127.0.0.1/32 scram-sha-256\nhostssl replication all 127.0.0.1/32 scram-sha-256\n";
+        file(&folder.join("pg_hba.conf"), access, self.account)?;
+        engine::sql::execute_script(&mut conn, "ALTER SYSTEM SET ssl = on".to_owned()).await?;
+        engine::sql::execute_script(&mut conn, "SELECT pg_reload_conf()".to_owned()).await?;
+        wait::until("the server speaks TLS", PATIENCE, async || {
+            let mut conn = self.superuser("postgres").await?;
+            let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            engine::sql::scalar::<bool>(encrypted).fetch_one(&mut conn).await
+        })
+        .await
     }
 
     /// Stops at once, without a checkpoint, as a crash would, and starts again on the same port.

@@ -8,14 +8,17 @@ use anyhow::Context;
 use tokio::process::Command;
 
 use crate::account::{Account, file, folder};
+use crate::certificates::Certificate;
 use crate::keeper::{Order, Signal};
 use crate::postgres::installed;
 
-/// The four ports of a node.
+/// The ports of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     /// For clients.
     pub(super) amqp: u16,
+    /// For clients over TLS, if it has a certificate.
+    pub(super) amqps: u16,
     /// For the management API.
     pub(super) http: u16,
     /// For other Erlang nodes, of which there are none.
@@ -55,14 +58,23 @@ pub(super) fn node(
     password: &str,
     consumers: Consumers,
     account: Option<Account>,
+    issued: Option<&Certificate>,
 ) -> anyhow::Result<Order> {
     let folder = folder("rabbitmq", account)?;
     let at = folder.path();
-    file(
-        &at.join("rabbitmq.conf"),
-        &configuration(ports, password),
-        account,
-    )?;
+    let mut settings = configuration(ports, password);
+    if let Some(issued) = issued {
+        let parts = [
+            ("ca.pem", &issued.authority),
+            ("server.pem", &issued.certificate),
+            ("server.key", &issued.key),
+        ];
+        for (name, pem) in parts {
+            file(&at.join(name), pem, account)?;
+        }
+        settings += &encrypted(ports, at);
+    }
+    file(&at.join("rabbitmq.conf"), &settings, account)?;
     file(&at.join("enabled_plugins"), "[rabbitmq_management].\n", account)?;
     file(
         &at.join(".erlang.cookie"),
@@ -95,6 +107,19 @@ fn configuration(ports: &Ports, password: &str) -> String {
          log.console.level = info\n\
          log.file = false\n",
         ports.amqp, ports.http
+    )
+}
+
+fn encrypted(ports: &Ports, folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "listeners.ssl.1 = 127.0.0.1:{}\n\
+         ssl_options.cacertfile = {folder}/ca.pem\n\
+         ssl_options.certfile = {folder}/server.pem\n\
+         ssl_options.keyfile = {folder}/server.key\n\
+         ssl_options.verify = verify_peer\n\
+         ssl_options.fail_if_no_peer_cert = true\n",
+        ports.amqps
     )
 }
 

@@ -9,6 +9,7 @@ use shared::bus::Bus;
 use shared::bus::conformance::{self, Breakable, Case, Harness};
 use shared::bus::rabbitmq::RabbitBus;
 use shared::clock::SystemClock;
+use shared::settings::BusTls;
 use testbed::proxy::Proxy;
 use testbed::rabbitmq::Broker;
 use tokio::task::JoinSet;
@@ -26,7 +27,7 @@ impl OverRabbitMq {
         let way = Proxy::start(broker.port()).await?;
         let url = SecretString::from(broker.vhost().await?.url_through(way.port()));
         Ok(Arc::new(Self {
-            bus: RabbitBus::open(&url, "suite", SystemClock::shared())?,
+            bus: RabbitBus::open(&url, &BusTls::default(), "suite", SystemClock::shared())?,
             way,
         }))
     }

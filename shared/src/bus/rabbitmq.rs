@@ -25,6 +25,7 @@ mod link;
 mod management;
 mod outage;
 mod publisher;
+mod tls;
 mod topology;
 
 use std::sync::Arc;
@@ -38,12 +39,14 @@ use tokio_util::task::TaskTracker;
 use super::{Bus, Depth, Error, Letter, Queue, Subscription};
 use crate::clock::{Clock, within};
 use crate::service::Readiness;
+use crate::settings::BusTls;
 use address::Address;
 pub use address::vhost;
 use link::Link;
 pub use management::unacknowledged;
 use outage::Outage;
 use publisher::Publisher;
+use tls::Tls;
 use topology::Route;
 pub use topology::{Permissions, User, definitions, permission_commands, permissions};
 
@@ -77,9 +80,9 @@ impl RabbitBus {
     /// Starts to connect and returns at once. `name` is what the broker shows.
     ///
     /// # Errors
-    /// [`Error::Url`] if the URL is not one.
-    pub fn open(url: &SecretString, name: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let address = Address::new(url, name)?;
+    /// [`Error::Url`] if the URL is not one; [`Error::Certificate`] if a file cannot be used.
+    pub fn open(url: &SecretString, tls: &BusTls, name: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let address = Address::new(url, name)?.with(Tls::read(tls)?);
         let context = Context {
             clock,
             closing: CancellationToken::new(),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use config::Value;
 use proto::TargetName;
@@ -10,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::table::Table;
 use super::{
-    BackfillerSettings, BusSettings, Error, Fault, LogFormat, PlannerSettings, ServiceSettings, Settings,
-    TargetBudget, TargetSettings, TelemetrySettings, VerifierSettings, is_file,
+    BackfillerSettings, BusSettings, BusTls, Error, Fault, LogFormat, PlannerSettings, ServiceSettings,
+    Settings, TargetBudget, TargetSettings, TelemetrySettings, VerifierSettings, is_file,
 };
 
 const DATABASE: &[&str] = &["postgres", "postgresql", "sqlite"];
@@ -124,6 +125,7 @@ fn bus(mut table: Table<'_>) -> BusSettings {
     });
     let url = table.url("url", &["amqp", "amqps"]);
     let management = table.url("management", &["http", "https"]);
+    let tls = bus_tls(&mut table, url.as_ref());
     match (kind, given) {
         (Some(BusKind::RabbitMq), false) => {
             table.fault(
@@ -147,8 +149,36 @@ fn bus(mut table: Table<'_>) -> BusSettings {
     }
     table.finish();
     match (kind, url) {
-        (Some(BusKind::RabbitMq), Some(url)) => BusSettings::RabbitMq { url, management },
+        (Some(BusKind::RabbitMq), Some(url)) => BusSettings::RabbitMq { url, management, tls },
         _ => BusSettings::Local,
+    }
+}
+
+fn bus_tls(table: &mut Table<'_>, url: Option<&SecretString>) -> BusTls {
+    let mut path = |key: &'static str| {
+        let path = table.parsed(key, "the path of a PEM file", |text| {
+            (!text.is_empty()).then(|| PathBuf::from(text))
+        });
+        // Beside an URL that encrypts nothing it would be a protection that is not there.
+        if path.is_some() && url.is_some_and(|url| !url.expose_secret().starts_with("amqps:")) {
+            table.fault(
+                key,
+                "a certificate beside an amqp:// URL",
+                "bus.url to begin with amqps://",
+            );
+        }
+        path
+    };
+    let ca_file = path("ca_file");
+    let (certificate, key) = (path("cert_file"), path("key_file"));
+    match (&certificate, &key) {
+        (Some(_), None) => table.fault("key_file", "nothing", "the key of bus.cert_file"),
+        (None, Some(_)) => table.fault("cert_file", "nothing", "the certificate of bus.key_file"),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    BusTls {
+        ca_file,
+        identity: certificate.zip(key),
     }
 }
 

@@ -41,6 +41,9 @@ fn the_example_file_is_valid_and_names_every_key() {
         "acknowledge_publications",
         "kind",
         "management",
+        "ca_file",
+        "cert_file",
+        "key_file",
         "format",
         "filter",
         "listen",
@@ -61,7 +64,12 @@ fn the_example_file_is_valid_and_names_every_key() {
     assert_eq!(as_it_is.backfiller, BackfillerSettings::default());
     assert!(as_it_is.targets[&TargetName::from("main")].replicas.is_empty());
 
-    let settings = load(&with_every_key(&text), &[], &[]).unwrap();
+    let settings = load(
+        &with_every_key(&text).replace("\"amqp://", "\"amqps://"),
+        &[],
+        &[],
+    )
+    .unwrap();
     let main = &settings.targets[&TargetName::from("main")];
     assert_eq!(main.replicas, ["replica_a"]);
     assert_eq!(main.acknowledge_publications, ["warehouse"]);
@@ -70,6 +78,10 @@ fn the_example_file_is_valid_and_names_every_key() {
         settings.bus,
         BusSettings::RabbitMq {
             management: Some(_),
+            tls: BusTls {
+                ca_file: Some(_),
+                identity: Some(_),
+            },
             ..
         }
     ));
@@ -94,6 +106,22 @@ fn with_every_key(text: &str) -> String {
         .map(|line| line.strip_prefix("# ").filter(|key| is_key(key)).unwrap_or(line))
         .flat_map(|line| [line, "\n"])
         .collect()
+}
+
+#[test]
+fn certificates_belong_to_a_url_that_encrypts_and_a_certificate_to_its_key() {
+    let plain = "[bus]\nkind = \"rabbitmq\"\nurl = \"amqp://mq/sluice\"\nca_file = \"ca.pem\"";
+    assert_eq!(
+        faults(plain, &[]),
+        ["bus.ca_file: a certificate beside an amqp:// URL / bus.url to begin with amqps://"]
+    );
+    let half = "[bus]\nkind = \"rabbitmq\"\nurl = \"amqps://mq/sluice\"\ncert_file = \"us.pem\"";
+    assert_eq!(
+        faults(half, &[]),
+        ["bus.key_file: nothing / the key of bus.cert_file"]
+    );
+    let whole = format!("{half}\nkey_file = \"us.key\"");
+    assert!(load(&whole, &[], &[]).is_ok());
 }
 
 #[test]

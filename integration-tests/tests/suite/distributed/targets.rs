@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use shared::bus::rabbitmq::RabbitBus;
 use shared::bus::{Bus, Queue, Settlement, Subscription};
 use shared::clock::SystemClock;
+use shared::settings::BusTls;
 use testbed::database::Database;
 use testbed::fleet;
 use testbed::postgres::Server;
@@ -33,7 +34,7 @@ struct Submitter {
 impl Submitter {
     async fn new(vhost: &Vhost) -> anyhow::Result<Self> {
         let url = SecretString::from(vhost.url.clone());
-        let bus = RabbitBus::open(&url, "submitter", SystemClock::shared())?;
+        let bus = RabbitBus::open(&url, &BusTls::default(), "submitter", SystemClock::shared())?;
         let reply_to = Queue::new_reply();
         let answers = bus.subscribe(&reply_to, 100).await?;
         Ok(Self {

@@ -10,6 +10,8 @@ use url::Url;
 
 use super::Error;
 use super::call::LIMIT;
+use super::link::chain;
+use super::tls::{Tls, advice};
 use crate::clock::{Clock, within};
 use crate::settings::redact_url;
 
@@ -25,6 +27,7 @@ pub(super) struct Address {
     host: String,
     port: u16,
     encrypted: bool,
+    pub(super) tls: Tls,
     pub(super) name: String,
 }
 
@@ -61,8 +64,13 @@ impl Address {
             host,
             port,
             encrypted,
+            tls: Tls::default(),
             name: name.to_owned(),
         })
+    }
+
+    pub(super) fn with(self, tls: Tls) -> Self {
+        Self { tls, ..self }
     }
 
     pub(super) fn named(&self, purpose: &str) -> Self {
@@ -85,8 +93,13 @@ impl Address {
         matches!(within(clock, LIMIT, ask).await, Some(Ok(())))
     }
 
-    /// What the broker refuses by name (a login, a virtual host) is a fault of the URL.
+    /// What the broker refuses by name (a login, a virtual host) is a fault of the URL, and so is a broker that cannot prove that it is
+    /// the one that the URL names.
     pub(super) fn not_connected(&self, error: lapin::Error) -> Error {
+        let said = chain(&error);
+        if let Some(advice) = self.encrypted.then(|| advice(&said)).flatten() {
+            return Error::Url(format!("{}: {advice}; found: {said}", self.shown));
+        }
         match error.kind() {
             ErrorKind::ProtocolError(refusal) => Error::Url(format!(
                 "{}: the broker refuses it: {}; check user, password and virtual host",

@@ -231,7 +231,10 @@ impl Supervisor {
         }
         let properties =
             ConnectionProperties::default().with_connection_name(self.address.name.as_str().into());
-        let attempt = Connection::connect(self.address.url.expose_secret(), properties);
+        let attempt = async {
+            let (url, tls) = (self.address.url.expose_secret(), self.address.tls.config());
+            Connection::connect_with_config(url, properties, tls, lapin::runtime::default_runtime()?).await
+        };
         let outcome = within(&*self.context.clock, LIMIT, attempt).await;
         self.probe_first = outcome.is_none();
         match outcome {
