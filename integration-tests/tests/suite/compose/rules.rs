@@ -60,10 +60,11 @@ fn every_password_must_be_set_and_none_is_written_down() -> Outcome {
                 "{at} is {text:?}"
             );
         }
-        if let Some((_, credentials)) = text.split('@').next().and_then(|before| before.split_once("://")) {
-            if let Some((_, password)) = credentials.split_once(':').filter(|_| text.contains('@')) {
-                assert!(password.starts_with("${"), "{at} holds a password");
-            }
+        let credentials = text
+            .split_once('@')
+            .and_then(|(before, _)| Some(before.split_once("://")?.1));
+        if let Some((_, password)) = credentials.and_then(|credentials| credentials.split_once(':')) {
+            assert!(password.starts_with("${"), "{at} holds a password");
         }
         named += text.matches("_PASSWORD:?set ").count();
         // Left out, each is named in the refusal.

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
 use testbed::account::{file, folder};
 use testbed::desk::Desk;
 use testbed::fleet;
@@ -237,8 +236,11 @@ async fn every_service_starts_as_the_file_says_and_the_readme_s_job_is_verified(
             process.log()
         );
         for line in process.log().lines() {
-            let parsed: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| json!(null));
-            assert!(parsed.is_object(), "{service} logs {line:?}");
+            let parsed: serde_json::Result<serde_json::Value> = serde_json::from_str(line);
+            assert!(
+                parsed.is_ok_and(|value| value.is_object()),
+                "{service} logs {line:?}"
+            );
         }
     }
     Ok(())

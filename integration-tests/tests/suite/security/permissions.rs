@@ -56,7 +56,7 @@ async fn imported(broker: &Broker) -> anyhow::Result<Vhost> {
     Ok(vhost)
 }
 
-fn joined(database: &Database<'_>, broker: Settings) -> Settings {
+fn joined(database: &Database<'_>, broker: &Settings) -> Settings {
     broker
         .env
         .iter()
@@ -77,7 +77,7 @@ async fn each_service_does_its_part_of_a_job_with_no_more_than_it_needs() -> Out
         (User::Backfiller, "backfiller"),
         (User::Verifier, "verifier"),
     ] {
-        let settings = joined(&database, user(broker, &vhost, role).await?);
+        let settings = joined(&database, &user(broker, &vhost, role).await?);
         services.push(Sluice::start(&[command], &settings).await?);
     }
     for service in &services {
@@ -104,7 +104,7 @@ async fn each_service_does_its_part_of_a_job_with_no_more_than_it_needs() -> Out
         })
     })
     .await?;
-    let operator = joined(&database, user(broker, &vhost, User::Operator).await?);
+    let operator = joined(&database, &user(broker, &vhost, User::Operator).await?);
     let operator = Desk::new(&operator)?;
     operator.ok(&["queues"]).await?;
     broker
@@ -283,7 +283,7 @@ async fn a_service_that_may_not_do_its_work_says_so() -> Outcome {
     let vhost = imported(broker).await?;
     let database = Database::new(Server::shared().await?).await?;
     drop(testbed::target::connect(&database).await?);
-    let settings = joined(&database, user(broker, &vhost, User::Submitter).await?);
+    let settings = joined(&database, &user(broker, &vhost, User::Submitter).await?);
     for role in ["planner", "backfiller", "verifier"] {
         let service = Sluice::start(&[role], &settings).await?;
         let line = service
