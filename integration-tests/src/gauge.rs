@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
+use shared::clock::{Clock as _, SystemClock};
 use sqlx::Row as _;
 use tokio::task::JoinHandle;
 
@@ -51,7 +52,8 @@ impl Gauge {
             let stop = stop.clone();
             async move {
                 let mut looks = Vec::new();
-                let begun = Instant::now();
+                let clock = SystemClock::shared();
+                let begun = clock.monotonic();
                 while !stop.load(Ordering::Relaxed) {
                     let row = sqlx::query(
                         "SELECT (SELECT count(*) FROM sluice.task
@@ -63,7 +65,7 @@ impl Gauge {
                     .fetch_one(&mut conn)
                     .await?;
                     looks.push(Look {
-                        at: begun.elapsed(),
+                        at: clock.monotonic() - begun,
                         leased: row.try_get("leased")?,
                         shares: row.try_get("shares")?,
                         rows: row.try_get("rows")?,

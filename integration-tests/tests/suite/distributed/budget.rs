@@ -1,7 +1,8 @@
 //! One table, one budget, many processes: workers come, are killed, and come again; small jobs beside a huge one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use shared::clock::{Clock as _, SystemClock};
 use testbed::database::{Database, Role};
 use testbed::desk::Desk;
 use testbed::fleet::Fleet;
@@ -37,9 +38,10 @@ fn knob(name: &str, default: u32) -> anyhow::Result<u32> {
 async fn come_and_go(fleet: &mut Fleet, job: &Watched<'_>, most: usize, seed: u64) -> anyhow::Result<usize> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut killed = 0;
-    let begun = Instant::now();
+    let clock = SystemClock::shared();
+    let begun = clock.monotonic();
     while job.state().await? == "backfilling" {
-        anyhow::ensure!(begun.elapsed() < PATIENCE, "{}", job.story().await?);
+        anyhow::ensure!(clock.monotonic() - begun < PATIENCE, "{}", job.story().await?);
         let alive: Vec<usize> = (0..fleet.backfillers.len())
             .filter(|i| fleet.backfillers[*i].pid().is_some())
             .collect();
@@ -76,9 +78,10 @@ async fn workers_that_come_and_die_at_random_keep_the_budget_and_the_counts() ->
         .await?;
     let job = Watched::new(&database, &id)?;
     job.under_way(1, PATIENCE).await?;
-    let (gauge, begun) = (Gauge::start(&database).await?, Instant::now());
+    let clock = SystemClock::shared();
+    let (gauge, begun) = (Gauge::start(&database).await?, clock.monotonic());
     let killed = come_and_go(&mut fleet, &job, most, seed).await?;
-    let (seen, took) = (gauge.stop().await?, begun.elapsed());
+    let (seen, took) = (gauge.stop().await?, clock.monotonic() - begun);
     job.until("verified", PATIENCE).await?;
 
     let report = writes.stop().await?;
