@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use shared::clock::{Clock as _, SystemClock};
+use shared::clock::SystemClock;
 use sqlx::Row as _;
 use tokio::task::JoinHandle;
 

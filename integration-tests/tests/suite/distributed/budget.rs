@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::clock::{Clock as _, SystemClock};
+use shared::clock::SystemClock;
 use testbed::database::{Database, Role};
 use testbed::desk::Desk;
 use testbed::fleet::Fleet;
