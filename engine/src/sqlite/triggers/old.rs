@@ -7,7 +7,7 @@
 
 use super::body::{Place, Scene};
 use super::restore::Sides;
-use super::row::{Laid, all, any, not, wrong};
+use super::row::{Laid, all, not, wrong};
 use super::written;
 use crate::sqlite::ident::IdentError;
 
@@ -52,10 +52,16 @@ pub(super) fn down(scene: &Scene<'_>, place: &Place<'_>, mut laid: Vec<Laid>) ->
     ))
 }
 
-/// The new side is not what `up` gives, or was not before somebody else's trigger had it made right.
+/// The new side is not what `up` gives, as the application wrote it: where somebody else's trigger has had the row made right since, NEW
+/// still has that. Made right too early, perhaps: before the way back of an earlier pair, whose column this one reads; so what the row has
+/// by then tells nothing.
 fn disagrees(scene: &Scene<'_>, place: &Place<'_>, sides: &Sides) -> Result<String, IdentError> {
-    let conditions = [wrong(&sides.new, &sides.up), overridden(scene, place)?];
-    Ok(any(conditions.into_iter()))
+    Ok(format!(
+        "(CASE WHEN {} THEN {} ELSE {} END)",
+        overridden(scene, place)?,
+        wrong(&format!("NEW.{}", sides.new), &sides.up),
+        wrong(&sides.new, &sides.up),
+    ))
 }
 
 /// The row no longer has what the application wrote to the new side, although nobody has written the old one since.

@@ -2,7 +2,8 @@
 
 use super::db::Phase::{self, New, Old};
 use super::db::{Db, everywhere};
-use super::pairs::{TRACK, mail, mirror, pair, partial, rename, seconds, with_down};
+use super::pairs::{TRACK, label, mail, mirror, pair, partial, rename, seconds, with_down};
+use crate::mirror::Mirror;
 use crate::mirror::OnDownError::Close;
 
 /// Touches the row again at every write, as many applications do. `other` counts how often.
@@ -13,11 +14,14 @@ const TOUCH: &str = "CREATE TRIGGER touch_i AFTER INSERT ON track BEGIN
 
 /// A mirror beside the touching triggers, which fire first or last: SQLite promises neither.
 async fn touched(phase: Phase, test: impl AsyncFn(&mut Db)) {
-    let mirror = mirror(vec![partial(Close)]);
+    touched_with(phase, &mirror(vec![partial(Close)]), test).await;
+}
+
+async fn touched_with(phase: Phase, mirror: &Mirror, test: impl AsyncFn(&mut Db)) {
     for recursive in [false, true] {
         for first in [false, true] {
             eprintln!("recursive_triggers = {recursive}, created first: {first}");
-            let mut db = Db::open(recursive, true, TRACK, &mirror, "rowid").await;
+            let mut db = Db::open(recursive, true, TRACK, mirror, "rowid").await;
             if first {
                 db.ok(TOUCH).await;
             }
@@ -42,6 +46,22 @@ async fn a_trigger_that_touches_the_row_in_between_does_not_lose_a_write() {
             assert_eq!(db.rows(&BOTH).await, "1 7000 7");
             db.ok("UPDATE track SET milliseconds = 6543").await;
             assert_eq!(db.rows(&BOTH).await, "1 6543 6");
+            assert_eq!(db.notes().await, "");
+        })
+        .await;
+    }
+}
+
+/// The touched row is made right before the way back of the first pair, whose column the second one reads.
+#[tokio::test]
+async fn a_trigger_that_touches_the_row_in_between_makes_no_conflict_of_sides_that_agree() {
+    for phase in [Old, New] {
+        touched_with(phase, &mirror(vec![seconds(), label()]), async |db| {
+            let columns = ["milliseconds", "seconds", "title", "name"];
+            db.ok("INSERT INTO track (id, milliseconds) VALUES (1, 0)").await;
+            db.ok("UPDATE track SET title = 'a', name = 'a/7000', seconds = 7")
+                .await;
+            assert_eq!(db.rows(&columns).await, "7000 7 'a' 'a/7000'");
             assert_eq!(db.notes().await, "");
         })
         .await;

@@ -92,3 +92,12 @@ pub(super) fn rename() -> Pair {
 pub(super) fn derived() -> Pair {
     pair("kb", "bytes / 1024", &["bytes"])
 }
+
+/// `name` is title and milliseconds together, and restores the title.
+pub(super) fn label() -> Pair {
+    with_down(
+        pair("name", "title || '/' || milliseconds", &["title", "milliseconds"]),
+        "title",
+        "CASE WHEN instr(name, '/') > 0 THEN substr(name, 1, instr(name, '/') - 1) END",
+    )
+}

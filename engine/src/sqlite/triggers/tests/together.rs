@@ -2,8 +2,8 @@
 
 use super::db::Phase::{New, Old};
 use super::db::everywhere;
-use super::pairs::{TRACK, mail, mirror, not_null, pair, rename, seconds, with_down};
-use crate::mirror::{OnDownError, Pair};
+use super::pairs::{TRACK, label, mail, mirror, not_null, pair, rename, seconds, with_down};
+use crate::mirror::OnDownError;
 
 #[tokio::test]
 async fn two_new_sides_written_at_once_both_go_back() {
@@ -64,15 +64,6 @@ async fn a_derived_column_follows_what_another_pair_restored() {
         )
         .await;
     }
-}
-
-/// `name` is title and milliseconds together, and restores the title.
-fn label() -> Pair {
-    with_down(
-        pair("name", "title || '/' || milliseconds", &["title", "milliseconds"]),
-        "title",
-        "CASE WHEN instr(name, '/') > 0 THEN substr(name, 1, instr(name, '/') - 1) END",
-    )
 }
 
 const TOGETHER: [&str; 4] = ["milliseconds", "seconds", "title", "name"];
