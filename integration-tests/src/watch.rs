@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::database::Database;
 use crate::oracle;
+use crate::traffic::{Report, Traffic};
 use crate::wait::{self, Look};
 
 /// One job of one database.
@@ -175,6 +176,23 @@ impl<'d> Watched<'d> {
             &twice[..twice.len().min(5)]
         );
         Ok(counted)
+    }
+
+    /// The end of a job beside an application: no statement of it failed, its last write of every row is found, and all of
+    /// [`Self::settled`]. Gives the rows that Sluice changed, and what the application did.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub async fn settled_beside(
+        &self,
+        traffic: Traffic,
+        expected: Expected<'_>,
+    ) -> anyhow::Result<(i64, Report)> {
+        let report = traffic.stop().await?;
+        report.assert_no_errors()?;
+        let mut reader = self.database.reader().await?;
+        report.assert_all_writes_found(&mut reader).await?;
+        Ok((self.settled(expected).await?, report))
     }
 
     /// What a failure shows: state, reason, tasks, the last events.

@@ -182,10 +182,10 @@ pub enum Error {
         "another process has been upgrading the ledger for {0} s; look for a statement tagged `ledger.migrate`"
     )]
     MigrationBusy(u64),
-    /// A transaction of somebody holds the ledger's tables for too long.
+    /// A transaction of somebody holds the tables for too long that an upgrade, or taking the ledger away, needs alone.
     #[error(
-        "the ledger could not be upgraded for {0} s, because transactions use its tables; nothing queues behind the upgrade meanwhile. Look in \
-         pg_stat_activity for an old transaction"
+        "for {0} s transactions have used the tables that this needs alone for a moment, so nothing was changed (and nothing queued behind it). \
+         Look in pg_stat_activity for an old transaction, then try again"
     )]
     MigrationBlocked(u64),
     /// The ledger holds something that this build does not understand.

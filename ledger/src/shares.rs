@@ -93,9 +93,14 @@ impl Ledger {
             .fetch_one(&self.pool)
             .await
             .map_err(Error::of("ledger.share_count"))?;
-        let granted = holders.iter().filter(|h| h.granted != Share::NONE).count();
+        let held = |row: &Row| {
+            row.try_get::<Option<f64>, _>("rows_per_second")
+                .map(|s| s.is_some())
+        };
+        let held = rows.iter().map(held).collect::<Result<Vec<_>, _>>();
+        let held = held.map_err(Error::of("ledger.share_holders"))?;
         Ok(Holders {
-            left_over: shares.unsigned_abs() as usize > granted,
+            left_over: shares.unsigned_abs() as usize > held.into_iter().filter(|h| *h).count(),
             holders,
         })
     }

@@ -326,20 +326,9 @@ impl<'a> Shift<'a> {
 
     /// A piece of the wait for the next batch. Some: the chunk is to be given back.
     async fn wait_for_budget(&mut self, wait: Duration) -> Option<End> {
-        rest(self.site, self.in_hand, wait.min(SLICE)).await;
-        if self.site.clock.monotonic() - self.share_at < READ_AGAIN {
-            return None;
-        }
-        match self.ask_leave().await {
-            Ok(leave) if leave.go => {
-                self.take(leave.share);
-                None
-            }
-            Ok(leave) => self.wait_for_leave(leave).await,
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "the share of the budget could not be read");
-                None
-            }
+        match self.rest_and_read(wait).await {
+            Some(leave) => self.wait_for_leave(leave).await,
+            None => None,
         }
     }
 
@@ -350,7 +339,29 @@ impl<'a> Shift<'a> {
             if debt.is_zero() || self.should_end().is_some() {
                 return;
             }
-            rest(self.site, self.in_hand, debt.min(SLICE)).await;
+            // Nothing more is written here, so a no is no reason to stay.
+            if self.rest_and_read(debt).await.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Rests for a piece of the wait, and reads the share anew if that is due. Some: the planner says no.
+    async fn rest_and_read(&mut self, wait: Duration) -> Option<Leave> {
+        rest(self.site, self.in_hand, wait.min(SLICE)).await;
+        if self.site.clock.monotonic() - self.share_at < READ_AGAIN {
+            return None;
+        }
+        match self.ask_leave().await {
+            Ok(leave) if leave.go => {
+                self.take(leave.share);
+                None
+            }
+            Ok(leave) => Some(leave),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the share of the budget could not be read");
+                None
+            }
         }
     }
 

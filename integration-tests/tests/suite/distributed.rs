@@ -76,18 +76,8 @@ async fn traffic(database: &Database<'_>) -> anyhow::Result<Traffic> {
 }
 
 /// The end of every test here.
-async fn assert_settled(
-    job: &Watched<'_>,
-    database: &Database<'_>,
-    traffic: Traffic,
-    fleet: Fleet,
-) -> Outcome {
+async fn assert_settled(job: &Watched<'_>, traffic: Traffic, fleet: Fleet) -> Outcome {
     job.until("verified", PATIENCE).await?;
-    let report = traffic.stop().await?;
-    report.assert_no_errors()?;
-    report
-        .assert_all_writes_found(&mut database.reader().await?)
-        .await?;
-    job.settled(tracks::EXPECTED).await?;
+    job.settled_beside(traffic, tracks::EXPECTED).await?;
     fleet.dismiss().await
 }

@@ -145,11 +145,7 @@ impl<'d> Scene<'d> {
         const OPEN: &str = "SELECT count(*) FROM sluice.task WHERE job = $1 AND kind = 'chunk' AND state IN ('ready', 'leased')";
         self.hurry().await?;
         job.until("verified", PATIENCE).await?;
-        let report = self.traffic.stop().await?;
-        report.assert_no_errors()?;
-        report
-            .assert_all_writes_found(&mut self.database.reader().await?)
-            .await?;
+        let (rows, report) = job.settled_beside(self.traffic, tracks::EXPECTED).await?;
         let logged = oracle::rows_logged(&mut self.database.superuser().await?, "application").await?;
         anyhow::ensure!(
             u64::try_from(logged)? == report.writes() + report.found_applied,
@@ -158,7 +154,6 @@ impl<'d> Scene<'d> {
             report.found_applied,
             report.attempted
         );
-        let rows = job.settled(tracks::EXPECTED).await?;
         let open: i64 = job.value(OPEN).await?;
         anyhow::ensure!(open == 0, "{open} chunks are to be worked still");
         eprintln!(

@@ -1,3 +1,5 @@
+//! Who gets how much, by example; and over random histories of leases, limits and time that the budget is kept and used.
+
 use std::time::Duration;
 
 use ledger::shares::SETTLED_AFTER;

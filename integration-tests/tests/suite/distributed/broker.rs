@@ -19,7 +19,7 @@ async fn a_broker_that_is_killed_and_comes_back_delays_the_job_only() -> Outcome
     job.under_way(1000, PATIENCE).await?;
     broker.kill().await?;
     broker.restart().await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// Everything in the broker is gone, as after `rabbitmqctl reset`: the planner issues the work again from the ledger.
@@ -34,7 +34,7 @@ async fn a_wiped_broker_loses_no_work() -> Outcome {
     job.under_way(1000, PATIENCE).await?;
     queued(&job).await?;
     broker.wipe(&vhost).await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_queue_that_an_operator_deletes_is_made_again_with_its_work() -> Outco
     for queue in ["sluice.main.chunk", "sluice.main.check"] {
         broker.delete_queue(&vhost, queue).await?;
     }
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// A pause is a row in the ledger: it needs no broker, and stops the writing within two seconds.
@@ -79,5 +79,5 @@ async fn a_job_can_be_paused_while_the_broker_is_dead() -> Outcome {
     desk.run(&["resume", "track-seconds", "--target", "main", "--as", "ann"])
         .await?
         .exits(0)?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }

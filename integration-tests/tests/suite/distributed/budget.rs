@@ -84,12 +84,7 @@ async fn workers_that_come_and_die_at_random_keep_the_budget_and_the_counts() ->
     let (seen, took) = (gauge.stop().await?, clock.monotonic() - begun);
     job.until("verified", PATIENCE).await?;
 
-    let report = writes.stop().await?;
-    report.assert_no_errors()?;
-    report
-        .assert_all_writes_found(&mut database.reader().await?)
-        .await?;
-    let changed = job.settled(tracks::EXPECTED).await?;
+    let (changed, _) = job.settled_beside(writes, tracks::EXPECTED).await?;
     eprintln!(
         "| {rows} rows | up to {most} backfillers, {killed} killed | {took:.0?} | chunks in hand {} of {CHUNKS} | shares up to {:.0} of {rate} \
          rows/s | fullest 3 s {:.0} rows/s | {changed} changed | lost 0 | doubled 0 |",

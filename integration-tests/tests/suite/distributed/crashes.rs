@@ -26,7 +26,7 @@ async fn check(point: &str) -> Outcome {
         doomed.log()
     );
     fleet.hire().await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn ends_right(there: Installation<'_>, promoted: &Server, job: JobId, writ
     for service in there.fleet.all().chain([&there.second]) {
         fleet::ready(service).await?;
     }
-    assert_settled(&after, &database, writes, there.fleet).await?;
+    assert_settled(&after, writes, there.fleet).await?;
     assert_eq!(
         there.second.terminate().await?,
         "exit status: 0",

@@ -42,7 +42,7 @@ async fn a_worker_whose_database_goes_silent_gives_up_and_another_takes_the_chun
         .logged("the lease on a chunk was lost", Duration::from_secs(60))
         .await?;
     way.flow();
-    assert_settled(&job, &database, writes, fleet).await?;
+    assert_settled(&job, writes, fleet).await?;
     assert_eq!(cut_off.terminate().await?, "exit status: 0", "{}", cut_off.log());
     Ok(())
 }

@@ -28,7 +28,7 @@ async fn one_submission_sent_twice_is_one_job_with_one_answer() -> Outcome {
     let writes = traffic(&database).await?;
     let job = testbed::watch::Watched::only(&database).await?;
     assert_eq!(job.id.to_string(), one.trim());
-    assert_settled(&job, &database, writes, fleet).await?;
+    assert_settled(&job, writes, fleet).await?;
     Ok(())
 }
 
@@ -121,7 +121,7 @@ async fn what_nobody_can_read_is_parked_with_the_reason_and_work_goes_on() -> Ou
             "{count} parked because of {reason:?}: {parked:#?}"
         );
     }
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// The messages of the parking queue, once there are so many.

@@ -25,7 +25,7 @@ async fn a_killed_planner_issues_the_outstanding_work_again() -> Outcome {
     // What it had sent is gone too: only the ledger is left to start again from.
     broker.wipe(&vhost).await?;
     fleet.planner.start_again().await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// Traps 19 and 24: a worker that sleeps through its lease wakes up believing that the chunk is still its own.
@@ -58,7 +58,7 @@ async fn a_worker_that_slept_through_its_lease_commits_nothing_any_more() -> Out
     fleet.backfillers[0]
         .logged("the lease on a chunk was lost", Duration::from_secs(30))
         .await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// Everything dies at once, as when a machine goes down.
@@ -76,7 +76,7 @@ async fn an_installation_that_is_killed_whole_goes_on_when_it_is_started_again()
     for service in fleet.all() {
         service.start_again().await?;
     }
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// Counts what each process commits to the ledger, by the name under which it is connected.
@@ -135,7 +135,7 @@ async fn a_second_planner_takes_over_from_a_frozen_one_which_changes_nothing_whe
     let before: i64 = job.value(&by_the_first).await?;
     assert!(before > 0, "the audit knows nothing of {first}");
     fleet.planner.resume()?;
-    assert_settled(&job, &database, writes, fleet).await?;
+    assert_settled(&job, writes, fleet).await?;
     let after: i64 = job.value(&by_the_first).await?;
     assert_eq!(after, before, "the planner that woke up changed the ledger");
     assert_eq!(second.terminate().await?, "exit status: 0");

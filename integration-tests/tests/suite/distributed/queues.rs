@@ -51,7 +51,7 @@ async fn a_broker_that_imported_the_definitions_serves_a_whole_job() -> Outcome 
     assert_eq!(found["unknown"], json!([]), "{found:#}");
     desk.run(&["queues"]).await?.exits(0)?;
     measured(&fleet).await?;
-    assert_settled(&job, &database, writes, fleet).await
+    assert_settled(&job, writes, fleet).await
 }
 
 /// The planner's metrics say of the queues what `sluice queues` says.

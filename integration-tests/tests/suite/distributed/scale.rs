@@ -52,12 +52,7 @@ async fn two_million_rows_are_verified_although_a_backfiller_is_killed() -> Outc
     fleet.backfillers[1].kill().await?;
     job.until("verified", PATIENCE).await?;
 
-    let report = writes.stop().await?;
-    report.assert_no_errors()?;
-    report
-        .assert_all_writes_found(&mut database.reader().await?)
-        .await?;
-    let changed = job.settled(tracks::EXPECTED).await?;
+    let (changed, report) = job.settled_beside(writes, tracks::EXPECTED).await?;
     eprintln!(
         "{changed} rows changed beside {} writes of the application",
         report.total()

@@ -71,7 +71,7 @@ async fn a_second_verifier_samples_within_seconds_of_the_death_of_the_first() ->
     let dying = if of_fleet { &fleet.verifier } else { &second };
     dying.kill().await?;
     taken_over(&job, &first).await?;
-    assert_settled(&job, &database, writes, fleet).await?;
+    assert_settled(&job, writes, fleet).await?;
     if of_fleet {
         assert_eq!(second.terminate().await?, "exit status: 0", "{}", second.log());
     }
@@ -135,7 +135,7 @@ async fn a_verifier_that_slept_while_it_sampled_holds_nobody_up_and_changes_noth
     job.until("verified", PATIENCE).await?;
     let after: i64 = job.value(&by_the_first).await?;
     assert_eq!(after, before, "the verifier that woke up changed a signal");
-    assert_settled(&job, &database, writes, fleet).await?;
+    assert_settled(&job, writes, fleet).await?;
     assert_eq!(second.terminate().await?, "exit status: 0", "{}", second.log());
     Ok(())
 }

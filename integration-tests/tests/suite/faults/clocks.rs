@@ -53,12 +53,7 @@ async fn a_wall_clock_that_jumps_an_hour_costs_nobody_a_lease() -> Outcome {
     }
     assert!(steps > 5, "the clock jumped {steps} times only");
     job.until("verified", PATIENCE).await?;
-    let report = traffic.stop().await?;
-    report.assert_no_errors()?;
-    report
-        .assert_all_writes_found(&mut database.reader().await?)
-        .await?;
-    job.settled(tracks::EXPECTED).await?;
+    job.settled_beside(traffic, tracks::EXPECTED).await?;
     assert_eq!(job.value::<i64>(TAKEN_AGAIN).await?, 0, "a lease was lost");
     assert_eq!(job.value::<i64>(PLANNERS).await?, 1, "the planner's lease is off");
     embedded.stop().await

@@ -2,7 +2,7 @@
 
 use testbed::fleet::{self, Fleet};
 use testbed::oracle;
-use testbed::process::Sluice;
+use testbed::process::{Settings, Sluice};
 use testbed::proxy::{Order, Protocol, Proxy};
 use testbed::rabbitmq::{Broker, Vhost};
 use testbed::wait::{self, Look};
@@ -65,6 +65,25 @@ async fn all_acknowledged(broker: &Broker, vhost: &Vhost) -> Outcome {
     .await
 }
 
+/// A worker of the fleet that hears of its first chunk only when the proxy is told to release it.
+async fn late(
+    vhost: &Vhost,
+    broker: &Broker,
+    settings: &Settings,
+    fleet: &mut Fleet,
+) -> anyhow::Result<Proxy> {
+    let way = Proxy::start_listening(broker.port(), Protocol::Amqp).await?;
+    let through = settings
+        .clone()
+        .with("SLUICE__BUS__URL", &vhost.url_through(way.port()));
+    let worker = Sluice::start(&["backfiller"], &through).await?;
+    fleet::ready(&worker).await?;
+    fleet.add(worker);
+    let key = CHUNKS.to_owned();
+    way.order(Order::HoldDelivery { key });
+    Ok(way)
+}
+
 /// Fault 16. The planner gave the chunk to another worker, the job went on to its end, and only then does the message come.
 #[tokio::test]
 async fn a_message_that_comes_when_the_job_has_moved_on_changes_nothing() -> Outcome {
@@ -72,17 +91,8 @@ async fn a_message_that_comes_when_the_job_has_moved_on_changes_nothing() -> Out
     let vhost = broker.vhost().await?;
     let database = database().await?;
     let scene = Scene::new(&database, &vhost).await?;
-    let way = Proxy::start_listening(broker.port(), Protocol::Amqp).await?;
     let mut fleet = Fleet::start(&scene.settings, 1).await?;
-    let through = scene
-        .settings
-        .clone()
-        .with("SLUICE__BUS__URL", &vhost.url_through(way.port()));
-    let late = Sluice::start(&["backfiller"], &through).await?;
-    fleet::ready(&late).await?;
-    fleet.add(late);
-    let key = CHUNKS.to_owned();
-    way.order(Order::HoldDelivery { key });
+    let way = late(&vhost, broker, &scene.settings, &mut fleet).await?;
     let job = scene.submit(SLOW).await?;
     way.until_carried_out(1, PATIENCE).await?;
     job.until("verified", PATIENCE).await?;
@@ -102,18 +112,9 @@ async fn a_message_that_comes_when_the_job_was_aborted_changes_nothing() -> Outc
     let vhost = broker.vhost().await?;
     let database = database().await?;
     let scene = Scene::new(&database, &vhost).await?;
-    let way = Proxy::start_listening(broker.port(), Protocol::Amqp).await?;
     let mut fleet = Fleet::start(&scene.settings, 0).await?;
-    let through = scene
-        .settings
-        .clone()
-        .with("SLUICE__BUS__URL", &vhost.url_through(way.port()))
-        .with("SLUICE__BACKFILLER__SLOTS", "1");
-    let late = Sluice::start(&["backfiller"], &through).await?;
-    fleet::ready(&late).await?;
-    fleet.add(late);
-    let key = CHUNKS.to_owned();
-    way.order(Order::HoldDelivery { key });
+    let one_at_a_time = scene.settings.clone().with("SLUICE__BACKFILLER__SLOTS", "1");
+    let way = late(&vhost, broker, &one_at_a_time, &mut fleet).await?;
     let job = scene.submit(SLOW).await?;
     way.until_carried_out(1, PATIENCE).await?;
     let say = |command| [command, "track-seconds", "--target", "main", "--as", "ann"];

@@ -123,6 +123,23 @@ async fn chunks_are_let_in_within_the_budget_evenly_over_jobs() -> Outcome {
         assert_eq!(ledger.claim(heir.task, &"early".into()).await?, Claimed::Busy);
         assert_eq!(ledger.admit(5, lease).await?, 1, "another chunk in its place");
         assert_eq!(ledger.in_flight().await?, 5);
+
+        // What waits for its job to go on keeps nobody waiting: the places of its chunks go to the others.
+        let mut conn = ledger.pool().acquire().await?;
+        pace::set(&mut conn, huge, &stopped, StopKind::Other, lease).await?;
+        pace::set(&mut conn, paused, &go(4), StopKind::Other, lease).await?;
+        drop(conn);
+        assert_eq!(
+            ledger.admit(5, lease).await?,
+            3,
+            "every chunk of the job that goes on"
+        );
+        assert_eq!(published(&ledger, &jobs).await?, [0, 1, 3]);
+        assert_eq!(
+            ledger.claim(of_huge[1], &"late".into()).await?,
+            Claimed::Busy,
+            "by a message of before"
+        );
         Ok(())
     })
     .await

@@ -67,6 +67,10 @@ async fn a_zombie_in_the_middle_of_a_batch_does_not_block_its_heir() -> Outcome 
     let ledger = embedded.target.ledger.clone();
     let task = TaskId(ask(&database, "SELECT id FROM sluice.task WHERE kind = 'chunk'").await?);
     embedded.stop().await?;
+    engine::db::query("UPDATE sluice.task SET admitted_at = clock_timestamp() WHERE id = $1")
+        .bind(task.0)
+        .execute(ledger.pool())
+        .await?;
     let zombie = wait::until(
         "the zombie has the chunk",
         PATIENCE,

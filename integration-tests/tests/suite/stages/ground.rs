@@ -210,7 +210,7 @@ pub(crate) async fn after_the_last_answer(database: &Database<'_>, time: Duratio
     .await
 }
 
-/// Stands before the first batch: the triggers are in place, the bound is taken, a worker asks for leave and gets none.
+/// Stands before the first batch: the triggers are in place, the bound is taken, the first chunk is ready and not let in.
 /// Starting a verifier lets it go.
 pub(crate) async fn before_the_first_batch(
     database: &Database<'_>,
@@ -219,10 +219,10 @@ pub(crate) async fn before_the_first_batch(
     let mut embedded = Embedded::connect(database).await?;
     embedded.start_parts(&[Part::Planner, Part::Backfiller(1)]);
     let job = embedded.submit(database, spec).await?;
-    let waiting = "SELECT EXISTS (SELECT FROM sluice.task WHERE kind = 'chunk' AND state = 'leased')
+    let waiting = "SELECT EXISTS (SELECT FROM sluice.task WHERE kind = 'chunk' AND state = 'ready')
         AND EXISTS (SELECT FROM sluice.throttle WHERE NOT go AND reason LIKE '%no verifier%')";
     let state = "SELECT state || ' ' || coalesce(reason, '') FROM sluice.job";
-    until(database, "a worker waits for leave", waiting, state).await?;
+    until(database, "the first chunk waits for leave", waiting, state).await?;
     Ok((embedded, job))
 }
 
