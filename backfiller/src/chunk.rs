@@ -67,10 +67,15 @@ pub(crate) async fn run(site: &Site, task: ChunkTask, session: &CancellationToke
     };
     tracing::debug!(chunk = %task.chunk, attempt = in_hand.claim.fence.attempt, "chunk claimed");
     let working = async {
-        match shift::Shift::begin(site, &in_hand, task.chunk, session).await {
-            Ok(mut shift) => shift.work().await,
-            Err(error) => End::Returned {
+        let beginning = shift::Shift::begin(site, &in_hand, task.chunk, session);
+        match within(&*site.clock, ANSWERS_WITHIN, beginning).await {
+            Some(Ok(mut shift)) => shift.work().await,
+            Some(Err(error)) => End::Returned {
                 why: format!("the chunk could not be begun: {}", chain(&error)),
+                due_in: LATER,
+            },
+            None => End::Returned {
+                why: "the chunk could not be begun: no answer from the database".to_owned(),
                 due_in: LATER,
             },
         }

@@ -15,7 +15,8 @@ pub const LEASE: Duration = Duration::from_secs(5);
 const FRESH: Duration = Duration::from_secs(1);
 
 impl Ledger {
-    /// Takes or renews the lease `name` for `holder`; true while it is ours. The database's clock decides.
+    /// Takes or renews the lease `name` for `holder`; true while it is ours. The database's clock decides. Where that clock was set
+    /// back, a lease seems to last for longer than one can: its holder renews it at once, and from one that does not it is taken.
     ///
     /// # Errors
     /// What the database says.
@@ -24,11 +25,15 @@ impl Ledger {
             "/* ledger.lease_fresh */
             SELECT EXISTS (
                 SELECT FROM sluice.lease
-                WHERE name = $1 AND lease = $2 AND until > clock_timestamp() + $3 * interval '1 second')",
+                WHERE name = $1
+                    AND lease = $2
+                    AND until > clock_timestamp() + $3 * interval '1 second'
+                    AND until <= clock_timestamp() + $4 * interval '1 second')",
         )
         .bind(name)
         .bind(lease.0)
         .bind((LEASE - FRESH).as_secs_f64())
+        .bind(LEASE.as_secs_f64())
         .fetch_one(&self.pool)
         .await
         .map_err(Error::of("ledger.lease_fresh"))?;
@@ -45,12 +50,14 @@ impl Ledger {
                 lease = excluded.lease,
                 until = excluded.until
             WHERE l.lease = excluded.lease
-                OR l.until < clock_timestamp()",
+                OR l.until < clock_timestamp()
+                OR l.until > clock_timestamp() + $5 * interval '1 second'",
         )
         .bind(name)
         .bind(holder)
         .bind(lease.0)
         .bind(LEASE.as_secs_f64())
+        .bind((LEASE * 2).as_secs_f64())
         .execute(&self.pool)
         .await
         .map_err(Error::of("ledger.lease_hold"))?;

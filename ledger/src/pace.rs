@@ -132,7 +132,8 @@ impl Ledger {
                     unit: row.try_get("unit")?,
                     problem: row.try_get("problem")?,
                     required: row.try_get("required")?,
-                    age: Duration::from_secs_f64(age.max(0.0)),
+                    // From the future: the clock was set back since, and nobody knows how old it is.
+                    age: Duration::from_secs_f64(age.abs()),
                 })
             })
             .collect::<Result<_, sqlx::Error>>()

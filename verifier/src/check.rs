@@ -348,7 +348,10 @@ impl Check<'_> {
             %job, table = %fill.table.name, rows = verdict.rows_checked, mismatched = verdict.rows_mismatched,
             "verdict {:?}: {}", verdict.outcome, verdict.why
         );
-        ledger.issue_verdict(job, fill.id, self.round, &verdict).await?;
+        let claim = &self.in_hand.claim;
+        ledger
+            .issue_verdict(job, fill.id, self.round, &verdict, claim)
+            .await?;
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use ledger::chunks::Chunk;
 use ledger::role::site::Site;
 use proto::message::{TaskEvent, TaskOutcome};
 use proto::{ChunkId, TaskId};
+use shared::clock::within;
 use shared::service::chain;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -32,6 +33,11 @@ const LISTED: i64 = 200;
 const AT_ONCE: usize = 2;
 /// A chunk that could not be read is looked at again after this.
 const REST: Duration = Duration::from_secs(10);
+
+/// A chunk whose re-reading takes longer hangs on a socket whose other end is gone; each statement of it is bounded by the server.
+const LOOK_LIMIT: Duration = Duration::from_secs(600);
+/// Likewise a question to the ledger.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
 
 /// What becomes of a chunk that was looked at.
 enum Looked {
@@ -98,7 +104,10 @@ pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
     while !site.is_stopping() {
         while let Some(chunk) = desk.next() {
             let site = site.clone();
-            reading.spawn(async move { (chunk.id, look(&site, &chunk).await) });
+            reading.spawn(async move {
+                let looked = within(&*site.clock, LOOK_LIMIT, look(&site, &chunk)).await;
+                (chunk.id, looked.unwrap_or(Looked::NotNow))
+            });
         }
         let until_poll = poll_at.saturating_sub(site.clock.monotonic());
         tokio::select! {
@@ -110,14 +119,16 @@ pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
                     desk.in_hand.clear();
                 }
             },
-            Some(hint) = hints.recv() => match site.target.ledger.chunk(hint).await {
-                Ok(chunk) => desk.take(chunk),
-                Err(error) => tracing::debug!(chunk = %hint, error = %chain(&error), "a hint led nowhere; the poll goes on"),
+            Some(hint) = hints.recv() => match within(&*site.clock, ASK_LIMIT, site.target.ledger.chunk(hint)).await {
+                Some(Ok(chunk)) => desk.take(chunk),
+                Some(Err(error)) => tracing::debug!(chunk = %hint, error = %chain(&error), "a hint led nowhere; the poll goes on"),
+                None => tracing::warn!(chunk = %hint, "the ledger does not answer; the poll goes on"),
             },
             () = site.rest(until_poll) => {
-                match site.target.ledger.unverified_chunks(LISTED).await {
-                    Ok(listed) => desk.poll(listed, site.clock.monotonic()),
-                    Err(error) => tracing::warn!(error = %chain(&error), "chunks to be re-read could not be listed"),
+                match within(&*site.clock, ASK_LIMIT, site.target.ledger.unverified_chunks(LISTED)).await {
+                    Some(Ok(listed)) => desk.poll(listed, site.clock.monotonic()),
+                    Some(Err(error)) => tracing::warn!(error = %chain(&error), "chunks to be re-read could not be listed"),
+                    None => tracing::warn!("the ledger does not answer; chunks to be re-read could not be listed"),
                 }
                 poll_at = site.clock.monotonic() + POLL;
             }

@@ -315,7 +315,8 @@ impl<'a> Shift<'a> {
             return None;
         }
         let fill = &self.plan.fills[self.fill];
-        culprit::keys(&self.site.target.data, &self.plan, fill, &self.chunk, range.start).await
+        let looking = culprit::keys(&self.site.target.data, &self.plan, fill, &self.chunk, range.start);
+        within(&*self.site.clock, BESIDE, looking).await.flatten()
     }
 
     fn take(&mut self, share: Share) {
@@ -402,7 +403,14 @@ impl<'a> Shift<'a> {
         }
     }
 
+    /// A question that is not answered is a no: nothing is written on an old word.
     async fn ask_leave(&self) -> Result<Leave, ledger::Error> {
+        within(&*self.site.clock, BESIDE, self.leave())
+            .await
+            .unwrap_or_else(|| Ok(unanswered()))
+    }
+
+    async fn leave(&self) -> Result<Leave, ledger::Error> {
         let pool = self.site.target.ledger.pool();
         let mut conn = pool.acquire().await.map_err(ledger::Error::of("ledger.leave"))?;
         let claim = &self.in_hand.claim;
@@ -412,13 +420,22 @@ impl<'a> Shift<'a> {
     /// Counts what no batch could carry any more.
     async fn leave_with(&self, end: End) -> End {
         let counted = !matches!(end, End::Lost) && (self.retries > 0 || !self.throttled.is_zero());
-        if counted
-            && let Some(ground) = self.ground()
-            && let Err(error) = ground.account(&self.site.target.data, self.order()).await
-        {
-            tracing::debug!(error = %chain(&error), "retries and waiting time of a chunk were not counted");
+        if counted && let Some(ground) = self.ground() {
+            let counting = ground.account(&self.site.target.data, self.order());
+            if !matches!(within(&*self.site.clock, BESIDE, counting).await, Some(Ok(()))) {
+                tracing::debug!(chunk = %self.chunk.id, "retries and waiting time of a chunk were not counted");
+            }
         }
         end
+    }
+}
+
+fn unanswered() -> Leave {
+    Leave {
+        go: false,
+        reason: Some("the ledger does not answer".to_owned()),
+        ended: false,
+        share: Share::NONE,
     }
 }
 

@@ -142,7 +142,8 @@ impl Ledger {
             WHERE id = $1
                 AND state = 'done'
                 AND verification = 'pending'
-                AND sweep = (SELECT max(n.sweep) FROM sluice.sweep n WHERE n.job = $3 AND n.fill = $4)",
+                -- A repair has no sweep of its own, and its number is the next one.
+                AND sweep >= coalesce((SELECT max(n.sweep) FROM sluice.sweep n WHERE n.job = $3 AND n.fill = $4), 0)",
         )
         .bind(chunk.id.0)
         .bind(&error)

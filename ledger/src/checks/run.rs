@@ -32,9 +32,11 @@ pub struct CheckLeaf {
 
 /// What one short read of a check covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CheckedRange {
+pub struct CheckedRange<'a> {
     /// The leaf.
     pub leaf_oid: u32,
+    /// What the leaf looked like.
+    pub fingerprint: &'a str,
     /// First block read.
     pub from: u64,
     /// Block after the last one read.
@@ -166,8 +168,8 @@ impl Ledger {
             .map_err(Error::of("ledger.check_leaves"))
     }
 
-    /// Records what reading blocks `[from, to)` of a leaf found; `from` must be where the cursor is
-    /// (false otherwise: another verifier did it).
+    /// Records what reading blocks `[from, to)` of a leaf found; `from` must be where the cursor is, and the leaf must be the one that the
+    /// check has read so far (false otherwise: another verifier did it, or began anew).
     ///
     /// # Errors
     /// What the database says.
@@ -176,7 +178,7 @@ impl Ledger {
         job: JobId,
         fill: u32,
         round: u32,
-        read: &CheckedRange,
+        read: &CheckedRange<'_>,
         mismatches: &[Mismatch],
     ) -> Result<bool, Error> {
         let mut tx = self
@@ -196,6 +198,7 @@ impl Ledger {
                 AND round = $3
                 AND leaf_oid = $4
                 AND cursor_block = $5
+                AND fingerprint = $10
                 AND ended_at IS NULL",
         )
         .bind(job.0)
@@ -207,6 +210,7 @@ impl Ledger {
         .bind(read.rows_checked as i64)
         .bind(read.rows_mismatched as i64)
         .bind(read.last == Last::Yes)
+        .bind(read.fingerprint)
         .execute(&mut *tx)
         .await
         .map_err(Error::of("ledger.check_advance"))?;

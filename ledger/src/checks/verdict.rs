@@ -6,6 +6,7 @@ use proto::JobId;
 use crate::chunks::block;
 use crate::error::Error;
 use crate::open::Ledger;
+use crate::tasks::Claim;
 
 /// What the verifier concludes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Verdict {
 }
 
 impl Ledger {
-    /// Issues a verdict; the first one of a round stands.
+    /// Issues a verdict; the first one of a round stands. A verifier whose lease on the check is another's by now issues none.
     ///
     /// # Errors
     /// What the database says.
@@ -52,11 +53,14 @@ impl Ledger {
         fill: u32,
         round: u32,
         verdict: &Verdict,
+        check: &Claim,
     ) -> Result<(), Error> {
         db::query(
             "/* ledger.verdict_insert */
             INSERT INTO sluice.verdict (job, fill, round, outcome, rows_checked, rows_mismatched, why)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            SELECT $1, $2, $3, $4, $5, $6, $7
+            WHERE EXISTS (
+                SELECT FROM sluice.task WHERE id = $8 AND attempt = $9 AND lease = $10 AND state = 'leased')
             ON CONFLICT (job, fill, round) DO NOTHING",
         )
         .bind(job.0)
@@ -66,6 +70,9 @@ impl Ledger {
         .bind(verdict.rows_checked as i64)
         .bind(verdict.rows_mismatched as i64)
         .bind(&verdict.why)
+        .bind(check.task.0)
+        .bind(check.fence.attempt)
+        .bind(check.fence.lease.0)
         .execute(&self.pool)
         .await
         .map_err(Error::of("ledger.verdict_insert"))?;

@@ -139,7 +139,7 @@ impl Ledger {
             "/* ledger.chunks_recent */
             SELECT avg(greatest(seconds, 0))::double precision AS seconds, avg(blocks)::double precision AS blocks
             FROM (
-                SELECT extract(epoch FROM c.done_at - t.created_at) - k.throttled_ms / 1000.0 AS seconds,
+                SELECT extract(epoch FROM c.done_at - coalesce(t.admitted_at, t.created_at)) - k.throttled_ms / 1000.0 AS seconds,
                     c.end_block - c.first_block AS blocks
                 FROM sluice.chunk c
                 JOIN sluice.chunk_cursor k ON k.chunk = c.id

@@ -104,7 +104,8 @@ fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
         row.try_get::<Option<f64>, _>(column)
             .map(Option::unwrap_or_default)
     };
-    let stale = age > STALE_AFTER.as_secs_f64();
+    // From the future: the clock was set back since.
+    let stale = age.abs() > STALE_AFTER.as_secs_f64();
     let backfills = state == JobState::Backfilling.as_str();
     Ok(Leave {
         // The job's own state is asked too: a planner that slept may have written an old word.

@@ -1,8 +1,12 @@
 //! Admission of chunks: which of them may be in flight, within the budget of their job and of the target.
 //!
 //! A chunk is in flight from its admission until it is done or given back; one whose worker died stays in flight until the next
-//! worker has it, and one that nobody has loses its place once its job may not write. Only the active planner admits, in one statement
-//! under its lease, so the count holds however many planners and workers there are: a message alone lets nobody claim a chunk.
+//! worker has it. What nobody has, because it waits or because its lease has lapsed, loses its place once its job may not write: dead
+//! workers of a held job must not keep the others waiting. Only the active planner admits, in one statement under its lease, so the
+//! count holds however many planners and workers there are: a message alone lets nobody claim a chunk.
+//!
+//! A chunk that a worker took before there was admission (format 1 of the ledger) counts for as long as its lease lasts, and is let in like
+//! any other once it has lapsed.
 //!
 //! Room goes to the job that has the fewest chunks in flight, the older job first: a small job gets the next free place beside a
 //! huge one.
@@ -41,10 +45,12 @@ impl Ledger {
                         LEFT JOIN (
                             SELECT job, count(*) AS chunks
                             FROM sluice.task
-                            WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL
+                            WHERE kind = 'chunk'
+                                AND state IN ('ready', 'leased')
+                                AND (admitted_at IS NOT NULL OR (state = 'leased' AND lease_until > clock_timestamp()))
                             GROUP BY job) f ON f.job = t.job
                         WHERE t.kind = 'chunk'
-                            AND t.state = 'ready'
+                            AND (t.state = 'ready' OR (t.state = 'leased' AND t.lease_until < clock_timestamp()))
                             AND t.admitted_at IS NULL
                             AND t.due_at <= clock_timestamp()
                             AND j.state = 'backfilling'
@@ -55,7 +61,9 @@ impl Ledger {
                     LIMIT greatest(0, $1 - (
                         SELECT count(*)
                         FROM sluice.task
-                        WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL)))
+                        WHERE kind = 'chunk'
+                            AND state IN ('ready', 'leased')
+                            AND (admitted_at IS NOT NULL OR (state = 'leased' AND lease_until > clock_timestamp())))))
                 AND EXISTS (
                     SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $2 AND until > clock_timestamp())",
         )
@@ -81,7 +89,7 @@ impl Ledger {
                 JOIN sluice.job j ON j.id = t.job
                 JOIN sluice.throttle p ON p.job = t.job
                 WHERE t.kind = 'chunk'
-                    AND t.state = 'ready'
+                    AND (t.state = 'ready' OR (t.state = 'leased' AND t.lease_until < clock_timestamp()))
                     AND (t.admitted_at IS NULL) = (j.state = 'backfilling' AND p.go))",
         )
         .fetch_one(&self.pool)
@@ -96,7 +104,11 @@ impl Ledger {
     pub async fn in_flight(&self) -> Result<u64, Error> {
         let count: i64 = db::scalar(
             "/* ledger.task_in_flight */
-            SELECT count(*) FROM sluice.task WHERE kind = 'chunk' AND state IN ('ready', 'leased') AND admitted_at IS NOT NULL",
+            SELECT count(*)
+            FROM sluice.task
+            WHERE kind = 'chunk'
+                AND state IN ('ready', 'leased')
+                AND (admitted_at IS NOT NULL OR (state = 'leased' AND lease_until > clock_timestamp()))",
         )
         .fetch_one(&self.pool)
         .await
@@ -114,7 +126,7 @@ async fn withdraw(conn: &mut Connection, planner: LeaseId) -> Result<u64, Error>
         SET admitted_at = NULL,
             published_at = NULL
         WHERE kind = 'chunk'
-            AND state = 'ready'
+            AND (state = 'ready' OR (state = 'leased' AND lease_until < clock_timestamp()))
             AND admitted_at IS NOT NULL
             AND job NOT IN (
                 SELECT j.id

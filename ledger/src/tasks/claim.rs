@@ -203,14 +203,16 @@ struct Before {
     worker: Option<String>,
     /// Leases in a row that lapsed without progress, this one included.
     lapses: i32,
-    /// How far the chunk was then; -1: not a chunk.
+    /// How far the work was then, in blocks; -1: it has no such measure, or has not begun.
     lapsed_at: Option<i64>,
+    /// That measure is a place: the work is a chunk.
+    is_place: bool,
 }
 
 impl Before {
     fn failure(&self) -> Failure {
         let place = match self.lapsed_at {
-            Some(block) if block >= 0 => format!(" at block {block}"),
+            Some(block) if self.is_place && block >= 0 => format!(" at block {block}"),
             Some(_) | None => String::new(),
         };
         Failure {
@@ -229,8 +231,14 @@ impl Before {
 async fn before(conn: &mut Connection, task: TaskId) -> Result<Before, Error> {
     let row = db::query(
         "/* ledger.task_claim_old */
-        SELECT state, lease, worker, lapses, lapsed_at_block,
-            coalesce((SELECT cursor_block FROM sluice.chunk_cursor c WHERE c.chunk = t.chunk), -1) AS progress
+        SELECT kind, state, lease, worker, lapses, lapsed_at_block,
+            CASE t.kind
+                WHEN 'chunk' THEN (SELECT cursor_block FROM sluice.chunk_cursor c WHERE c.chunk = t.chunk)
+                WHEN 'check' THEN (
+                    SELECT CAST(sum(r.cursor_block) + count(r.ended_at) AS bigint)
+                    FROM sluice.check_run r
+                    WHERE r.job = t.job AND r.fill = t.fill AND r.round = t.step)
+            END AS progress
         FROM sluice.task t
         WHERE id = $1
         FOR UPDATE",
@@ -253,7 +261,7 @@ async fn before(conn: &mut Connection, task: TaskId) -> Result<Before, Error> {
                 ..Before::default()
             });
         }
-        let progress: i64 = row.try_get("progress")?;
+        let progress = row.try_get::<Option<i64>, _>("progress")?.unwrap_or(-1);
         Ok(Before {
             lease: row.try_get("lease")?,
             worker: row.try_get("worker")?,
@@ -263,6 +271,7 @@ async fn before(conn: &mut Connection, task: TaskId) -> Result<Before, Error> {
                 1
             },
             lapsed_at: Some(progress),
+            is_place: row.try_get::<String, _>("kind")? == "chunk",
         })
     };
     read().map_err(Error::of("ledger.task_claim_old"))

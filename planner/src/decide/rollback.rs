@@ -55,6 +55,8 @@ impl Next<'_> {
         if self.machine.rollback.is_some_and(|r| r.discard) && !self.driven(Phase::Discard, facts) {
             return;
         }
+        // What was in hand when the way back began has been given back since.
+        self.effects.push(Effect::CancelOutstanding);
         self.effects.push(Effect::UndoStages);
         self.effects.push(Effect::HoldTables(TableHold::Release));
         self.machine.authority = Authority::Old;

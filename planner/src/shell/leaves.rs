@@ -128,6 +128,7 @@ pub(super) async fn unchecked(
         };
         let range = CheckedRange {
             leaf_oid: leaf.oid,
+            fingerprint: &fingerprint,
             from: 0,
             to: leaf.blocks,
             rows_checked: rows,
@@ -135,7 +136,7 @@ pub(super) async fn unchecked(
             last: Last::Yes,
         };
         ledger
-            .begin_check(job, fill.id, round, &[(leaf, fingerprint)])
+            .begin_check(job, fill.id, round, &[(leaf.clone(), fingerprint.clone())])
             .await
             .map_err(planner.ledger_error())?;
         ledger

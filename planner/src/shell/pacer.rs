@@ -31,6 +31,8 @@ use crate::decide::Machine;
 
 /// A pace that does not change is written this often: workers take a planner for dead after five times that.
 const BEAT: Duration = Duration::from_secs(1);
+/// And a no that no signal can change this often: a no that is old is a no still, and there may be hundreds of jobs at rest.
+const QUIET_BEAT: Duration = Duration::from_secs(30);
 /// How often shares are looked at while a rate is limited.
 const SHARING: Duration = Duration::from_millis(250);
 /// What a lease left is free for the next chunk's lease for so long, before the others grow into it.
@@ -178,7 +180,8 @@ impl Pacer {
     async fn write(&mut self, job: &Job, machine: &Machine, signals: Option<&[Signal]>) -> Result<(), Error> {
         let target = of_target(&self.target);
         // Asked only where it matters: there may be hundreds of jobs.
-        let leased = if target.any() || crate::pace::limits(&machine.budget).any() {
+        let limited = target.any() || crate::pace::limits(&machine.budget).any();
+        let leased = if limited && machine.writes_rows() {
             let leased = self.target.ledger.leased_tasks(job.id).await;
             leased.map_err(self.ledger_error())?
         } else {
@@ -192,7 +195,9 @@ impl Pacer {
             self.limits.remove(&job.id);
         }
         let now = self.clock.monotonic();
-        if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < BEAT) {
+        let at_rest = !pace.go && stop == StopKind::Other;
+        let every = if at_rest { QUIET_BEAT } else { BEAT };
+        if before.is_some_and(|b| b.pace == pace && b.stop == stop && now.saturating_sub(b.at) < every) {
             return Ok(());
         }
         let mut conn = self

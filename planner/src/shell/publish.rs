@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::role::crash;
 use ledger::tasks::{Outstanding, Work};
@@ -15,13 +16,15 @@ use ledger::{Error, Target};
 use proto::message::{ChunkTask, StageTask};
 use proto::{Envelope, LeaseId, Message, MessageId, VERSION};
 use shared::bus::{Bus, Queue};
-use shared::clock::Clock;
+use shared::clock::{Clock, within};
 use shared::service::{Shutdown, chain};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// Messages of one queue that are published between two looks at the ledger.
 const BATCH: i64 = 200;
+/// A look that takes longer waits on a socket whose other end is gone. What it had on its way is found again.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Messages on their way at a time: as many as the transport sends beside each other.
 const IN_FLIGHT: usize = 8;
 
@@ -52,8 +55,14 @@ impl Publisher {
                 () = shutdown.stopping.cancelled() => return,
                 () = round.notified() => {}
             }
-            if let Err(error) = self.outstanding().await {
-                tracing::warn!(target = %self.target.name, error = %chain(&error), "tasks wait to be published");
+            match within(&*self.clock, LIMIT, self.outstanding()).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(target = %self.target.name, error = %chain(&error), "tasks wait to be published");
+                }
+                None => {
+                    tracing::warn!(target = %self.target.name, "the ledger or the broker does not answer; tasks wait to be published");
+                }
             }
         }
     }

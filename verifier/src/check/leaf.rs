@@ -43,7 +43,7 @@ impl Check<'_> {
                 continue;
             }
             return self
-                .record(leaf.oid, &(at..at), Last::Yes, &Found::default())
+                .record(&reader, &(at..at), Last::Yes, &Found::default())
                 .await;
         }
     }
@@ -61,10 +61,10 @@ impl Check<'_> {
             end..end
         };
         let (one, other) = tokio::join!(reader.range(first.clone()), reader.range(second.clone()));
-        self.record(reader.leaf_oid, &first, Last::No, &one.map_err(stopped)?)
+        self.record(reader, &first, Last::No, &one.map_err(stopped)?)
             .await?;
         if !second.is_empty() {
-            self.record(reader.leaf_oid, &second, Last::No, &other.map_err(stopped)?)
+            self.record(reader, &second, Last::No, &other.map_err(stopped)?)
                 .await?;
         }
         Ok(second.end)
@@ -72,13 +72,14 @@ impl Check<'_> {
 
     async fn record(
         &self,
-        leaf_oid: u32,
+        reader: &Reader<'_>,
         range: &Range<u64>,
         last: Last,
         found: &Found,
     ) -> Result<(), NoVerdict> {
         let read = CheckedRange {
-            leaf_oid,
+            leaf_oid: reader.leaf_oid,
+            fingerprint: reader.fingerprint,
             from: range.start,
             to: range.end,
             rows_checked: found.rows,

@@ -2,13 +2,54 @@
 
 use std::time::Duration;
 
+use ledger::tasks::MOST_LAPSES;
 use testbed::desk::Desk;
 use testbed::fleet::Fleet;
 use testbed::postgres::Server;
 use testbed::process::Sluice;
 use testbed::rabbitmq::Broker;
 
-use super::{Outcome, SLOW, assert_settled, small, submit, traffic};
+use super::{Outcome, PATIENCE, SLOW, assert_settled, small, submit, traffic};
+
+/// Item 27 of the faults: a chunk that takes all memory, say, ends whoever works on it, and nobody is left to tell.
+#[tokio::test]
+async fn a_chunk_that_kills_every_worker_is_set_aside_and_the_job_says_so() -> Outcome {
+    let broker = Broker::shared().await?;
+    let (database, settings) = small(Server::shared().await?, &broker.vhost().await?).await?;
+    let desk = Desk::new(&settings)?;
+    let mut fleet = Fleet::start(&settings, 0).await?;
+    let kills = settings
+        .clone()
+        .with("SLUICE_CRASH_AT", "batch.before_commit")
+        .with("SLUICE__BACKFILLER__SLOTS", "1");
+    let mut victim = Sluice::start(&["backfiller"], &kills).await?;
+    let writes = traffic(&database).await?;
+    let job = submit(&desk, &database, "[backfill]\nmax_parallel = 1\n").await?;
+    for nth in 1..=MOST_LAPSES {
+        let status = victim.ended(PATIENCE).await?;
+        assert!(
+            status.starts_with("signal: 6"),
+            "victim {nth} ended with {status}\n{}",
+            victim.log()
+        );
+        if nth < MOST_LAPSES {
+            victim = Sluice::start(&["backfiller"], &kills).await?;
+        }
+    }
+    fleet.hire().await?;
+    job.until("held", PATIENCE).await?;
+    let status = desk.ok(&["status", "track-seconds", "--target", "main"]).await?;
+    assert!(
+        status.contains("5 leases in a row lapsed at block 0 without any progress"),
+        "{status}"
+    );
+    let parked = desk.ok(&["parked"]).await?;
+    assert!(parked.contains("5 leases in a row"), "{parked}");
+    // It was the memory, say, and there is more now.
+    desk.ok(&["resume", "track-seconds", "--target", "main", "--as", "ann"])
+        .await?;
+    assert_settled(&job, writes, fleet).await
+}
 
 /// One backfiller dies where it is told to; another one, started after that, ends the job.
 async fn check(point: &str) -> Outcome {

@@ -39,7 +39,7 @@ async fn a_wall_clock_that_jumps_an_hour_costs_nobody_a_lease() -> Outcome {
         .await?;
     let job = Watched::new(&database, &id.to_string())?;
     let mut steps = 0;
-    for (rows, step) in (1..).map(|n| (n * 1500, if n % 2 == 1 { HOUR } else { -2 * HOUR })) {
+    for (rows, step) in (1..).map(|n| (n * 500, if n % 2 == 1 { HOUR } else { -2 * HOUR })) {
         let ended = wait::until("the job goes on", PATIENCE, async || {
             let state = job.state().await?;
             let ended = matches!(state.as_str(), "verified" | "held");

@@ -140,6 +140,24 @@ async fn chunks_are_let_in_within_the_budget_evenly_over_jobs() -> Outcome {
             Claimed::Busy,
             "by a message of before"
         );
+
+        // Nor does what a worker had that died: neither before the next one has it, nor if it was taken before there was admission.
+        let of_paused = ledger.admit(100, lease).await?;
+        assert_eq!(of_paused, 0);
+        let dead = claimed(&ledger, of_small[1], "dead").await?;
+        lapse(&ledger, dead.task).await?;
+        let mut conn = ledger.pool().acquire().await?;
+        let before = ledger.in_flight().await?;
+        pace::set(&mut conn, small, &stopped, StopKind::Other, lease).await?;
+        assert_eq!(ledger.admit(100, lease).await?, 0);
+        assert!(
+            ledger.in_flight().await? < before,
+            "the dead worker keeps the place"
+        );
+        pace::set(&mut conn, small, &go(4), StopKind::Other, lease).await?;
+        drop(conn);
+        assert!(ledger.admit(100, lease).await? > 0);
+        claimed(&ledger, dead.task, "heir").await?;
         Ok(())
     })
     .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::db;
 use ledger::migrations::FORMAT;
-use ledger::tasks::Fence;
+use ledger::tasks::{Claimed, Fence};
 use proto::{LeaseId, TaskId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
@@ -123,6 +123,20 @@ async fn a_ledger_of_the_first_format_is_upgraded_while_its_workers_go_on() -> O
         ledger.renew(TaskId(id(5)), fence).await?,
         "its lease is what it was"
     );
+    // Nobody let its chunk in, for there was no such thing; it counts all the same, and the next worker gets it.
+    assert_eq!(ledger.in_flight().await?, 1);
+    let planner = LeaseId::random();
+    assert!(ledger.hold_lease("planner", "planner", planner).await?);
+    let dies =
+        "UPDATE sluice.task SET lease_until = clock_timestamp() - interval '1 second' WHERE state = 'leased';
+        INSERT INTO sluice.throttle (job, go, max_parallel) SELECT id, true, 1 FROM sluice.job
+            ON CONFLICT (job) DO UPDATE SET go = true, max_parallel = 1";
+    database.execute_as(Role::Ledger, dies).await?;
+    let claimed = ledger.claim(TaskId(id(5)), &"new-worker".into()).await?;
+    assert_eq!(claimed, Claimed::Busy, "nobody has let it in");
+    assert_eq!(ledger.admit(1, planner).await?, 1);
+    let claimed = ledger.claim(TaskId(id(5)), &"new-worker".into()).await?;
+    assert!(matches!(claimed, Claimed::Ours(_)), "{claimed:?}");
     let kept = "SELECT (SELECT sum(rows_changed) FROM sluice.chunk)::bigint * 1000000 + (SELECT rows_changed - batches FROM sluice.chunk_cursor)";
     assert_eq!(database.value::<i64>(Role::Ledger, kept).await?, 7_000_003);
     Ok(())

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use engine::catalog::EngineKind;
+use engine::catalog::{EngineKind, Leaf, TableName};
 use engine::db;
-use ledger::checks::{Outcome as Conclusion, Verdict};
-use ledger::chunks::Progress;
+use ledger::checks::{CheckedRange, Last, Outcome as Conclusion, Verdict};
+use ledger::chunks::{NewChunk, Progress};
 use ledger::pace::{REPLICA_LAG, Signal};
-use ledger::tasks::{Claimed, Failure, FailureClass, Fence, MOST_LAPSES};
-use ledger::{Error, chunks, steps, sweeps};
-use proto::{JobId, LeaseId};
+use ledger::tasks::{Claimed, Failure, FailureClass, Fence, MOST_LAPSES, Work};
+use ledger::{Error, Ledger, chunks, steps, sweeps};
+use proto::{JobId, LeaseId, TaskId};
 
 use super::{Outcome, admitted, claimed, job_on, lapse, on_each_engine, one_chunk, range};
 
@@ -269,6 +269,140 @@ async fn gaps_overlaps_and_missing_ends_of_a_sweep_are_found() -> Outcome {
     .await
 }
 
+/// The task of a whole-table check.
+async fn check_of(ledger: &Ledger, job: JobId) -> anyhow::Result<TaskId> {
+    let task = TaskId::of_step(job, "check", 0, 1);
+    let mut conn = ledger.pool().acquire().await?;
+    ledger::tasks::create(&mut conn, task, job, Work::Check { fill: 0, round: 1 }).await?;
+    Ok(task)
+}
+
+/// What a check has read, so far.
+fn read<'a>(fingerprint: &'a str, from: u64, to: u64) -> CheckedRange<'a> {
+    CheckedRange {
+        leaf_oid: 1,
+        fingerprint,
+        from,
+        to,
+        rows_checked: 10,
+        rows_mismatched: 0,
+        last: Last::No,
+    }
+}
+
+/// A check of a huge table outlives many verifiers; only one that never gets anywhere is set aside.
+#[tokio::test]
+async fn a_check_that_gets_on_is_not_set_aside_however_many_verifiers_die() -> Outcome {
+    on_each_engine(async |ledger| {
+        let job = job_on(&ledger, "t").await?;
+        let task = check_of(&ledger, job).await?;
+        let leaf = Leaf {
+            oid: 1,
+            name: TableName {
+                schema: "public".into(),
+                name: "t".into(),
+            },
+            blocks: 100,
+        };
+        ledger
+            .begin_check(job, 0, 1, &[(leaf, "of now".to_owned())])
+            .await?;
+        for n in 0..u64::from(MOST_LAPSES.unsigned_abs()) * 2 {
+            claimed(&ledger, task, "victim").await?;
+            assert!(
+                ledger
+                    .record_check(job, 0, 1, &read("of now", n, n + 1), &[])
+                    .await?
+            );
+            lapse(&ledger, task).await?;
+        }
+        let begun = u64::from(MOST_LAPSES.unsigned_abs()) * 2;
+        let other = read("of before", begun, begun + 1);
+        assert!(
+            !ledger.record_check(job, 0, 1, &other, &[]).await?,
+            "blocks of another file"
+        );
+        for _ in 1..MOST_LAPSES {
+            claimed(&ledger, task, "victim").await?;
+            lapse(&ledger, task).await?;
+        }
+        let set_aside = ledger.claim(task, &"next".into()).await?;
+        let Claimed::SetAside(why) = set_aside else {
+            anyhow::bail!("{set_aside:?}")
+        };
+        assert!(why.contains("lapsed without any progress"), "{why}");
+        Ok(())
+    })
+    .await
+}
+
+/// A repair has no sweep of its own: a change of its table must not leave it waiting for ever.
+#[tokio::test]
+async fn a_repair_whose_table_changed_before_it_was_re_read_fails_and_one_of_an_old_sweep_does_not() -> Outcome
+{
+    on_each_engine(async |ledger| {
+        let job = job_on(&ledger, "t").await?;
+        let mut conn = ledger.pool().acquire().await?;
+        db::query("INSERT INTO sluice.sweep (job, fill, sweep, seq, leaf_oid, leaf_schema, leaf_name, fingerprint, blocks)
+                   VALUES ($1, 0, 2, 0, 1, 'public', 't', 'print', 10)")
+            .bind(job.0)
+            .execute(&mut conn)
+            .await?;
+        drop(conn);
+        for (sweep, drifts) in [(1, false), (2, true), (3, true)] {
+            let chunk = NewChunk {
+                sweep,
+                ..range(job, u64::from(sweep), 0, 10)
+            };
+            let mut conn = ledger.pool().acquire().await?;
+            chunks::create(&mut conn, job, &chunk).await?;
+            drop(conn);
+            admitted(&ledger).await?;
+            let (chunk, task) = (chunk.id, TaskId::of_chunk(chunk.id));
+            let claim = claimed(&ledger, task, "ann").await?;
+            let mut conn = ledger.pool().acquire().await?;
+            let end = Progress {
+                cursor_block: 10,
+                ..Progress::default()
+            };
+            chunks::advance(&mut conn, chunk, claim.fence, end).await?;
+            drop(conn);
+            assert!(ledger.finish_chunk(&claim, None).await?);
+            let chunk = ledger.chunk(chunk).await?;
+            assert_eq!(ledger.reread_drifted(&chunk, "vera", "changed").await?, drifts, "sweep {sweep}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// A lease of the future, as a clock that is set back leaves it, is nobody's for an hour.
+#[tokio::test]
+async fn a_clock_that_is_set_back_leaves_no_lease_that_nobody_can_take() -> Outcome {
+    on_each_engine(async |ledger| {
+        let (ours, theirs) = (LeaseId::random(), LeaseId::random());
+        assert!(ledger.hold_lease("planner", "one", ours).await?);
+        let hour = "UPDATE sluice.lease SET until = clock_timestamp() + interval '1 hour'";
+        let mut conn = ledger.pool().acquire().await?;
+        db::query(hour).execute(&mut conn).await?;
+        assert!(
+            ledger.hold_lease("planner", "one", ours).await?,
+            "its holder is alive"
+        );
+        assert!(
+            !ledger.hold_lease("planner", "two", theirs).await?,
+            "it was renewed by now"
+        );
+        db::query(hour).execute(&mut conn).await?;
+        assert!(
+            ledger.hold_lease("planner", "two", theirs).await?,
+            "its holder is dead"
+        );
+        Ok(())
+    })
+    .await
+}
+
 /// Invariant 5.
 #[tokio::test]
 async fn the_first_verdict_of_a_round_stands() -> Outcome {
@@ -280,16 +414,17 @@ async fn the_first_verdict_of_a_round_stands() -> Outcome {
             rows_mismatched: 1,
             why: "one".to_owned(),
         };
-        ledger
-            .issue_verdict(job, 0, 1, &verdict(Conclusion::Hold))
-            .await?;
-        ledger
-            .issue_verdict(job, 0, 1, &verdict(Conclusion::Proceed))
-            .await?;
-        assert_eq!(
-            ledger.verdict(job, 0, 1).await?.map(|v| v.outcome),
-            Some(Conclusion::Hold)
-        );
+        let task = check_of(&ledger, job).await?;
+        let slept = claimed(&ledger, task, "slept").await?;
+        lapse(&ledger, task).await?;
+        let heir = claimed(&ledger, task, "heir").await?;
+        let proceed = verdict(Conclusion::Proceed);
+        ledger.issue_verdict(job, 0, 1, &proceed, &slept).await?;
+        assert_eq!(ledger.verdict(job, 0, 1).await?, None, "of a verifier that slept");
+        let hold = verdict(Conclusion::Hold);
+        ledger.issue_verdict(job, 0, 1, &hold, &heir).await?;
+        ledger.issue_verdict(job, 0, 1, &proceed, &heir).await?;
+        assert_eq!(ledger.verdict(job, 0, 1).await?, Some(hold));
         assert_eq!(ledger.verdict(job, 0, 2).await?, None);
         Ok(())
     })
