@@ -66,6 +66,8 @@ pub(super) struct Shift<'a> {
     breath: Breath,
     retries: u32,
     throttled: Duration,
+    /// That it begins to write is counted.
+    begun: bool,
 }
 
 /// What is asked of the server once a chunk.
@@ -120,6 +122,7 @@ impl<'a> Shift<'a> {
             breath: Breath::default(),
             retries: 0,
             throttled: Duration::ZERO,
+            begun: false,
         };
         let leave = shift.ask_leave().await?;
         if leave.go {
@@ -143,11 +146,43 @@ impl<'a> Shift<'a> {
                 }
                 continue;
             }
+            if !self.begun {
+                if let Some(end) = self.begin_to_write().await {
+                    return self.leave_with(end).await;
+                }
+                continue;
+            }
             let batch = self.batch().await;
             let took = self.site.clock.monotonic() - now;
             if let Some(end) = self.after(batch, took).await {
                 return self.leave_with(end).await;
             }
+        }
+    }
+
+    /// Waits for leave, then has it counted that the first batch begins. Some: the chunk is to be given back.
+    async fn begin_to_write(&mut self) -> Option<End> {
+        let end = match self.ask_leave().await {
+            Ok(leave) => self.wait_for_leave(leave).await,
+            Err(error) => Some(End::Returned {
+                why: format!("the throttle could not be read: {}", chain(&error)),
+                due_in: LATER,
+            }),
+        };
+        if end.is_some() {
+            return end;
+        }
+        let claim = &self.in_hand.claim;
+        let counting = self.site.target.ledger.begun(claim.task, claim.fence);
+        match within(&*self.site.clock, BESIDE, counting).await {
+            Some(Ok(())) => {
+                self.begun = true;
+                None
+            }
+            Some(Err(_)) | None => Some(End::Returned {
+                why: "the ledger does not answer".to_owned(),
+                due_in: LATER,
+            }),
         }
     }
 

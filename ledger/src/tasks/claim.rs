@@ -1,7 +1,9 @@
 //! Taking a task and keeping it: the claim, the renewal of its lease, and what a takeover must know of the holder before.
 //!
 //! A task that ends its worker each time (it takes all memory, say) would go on ending workers for ever: nobody is left to say so. So
-//! whoever takes over counts how often in a row the lease lapsed without any progress, and at [`MOST_LAPSES`] the task fails instead.
+//! whoever takes over counts how often in a row the lease lapsed without any progress, and at [`MOST_LAPSES`] the task fails instead. Of a
+//! chunk only those leases count whose worker had begun to write ([`Ledger::begun`]): one that dies while it waits for its share of the
+//! budget was not ended by the chunk, and where workers are replaced all the time there are many of them.
 
 use engine::db::{self, Connection};
 use proto::{LeaseId, TaskId, WorkerName};
@@ -114,6 +116,29 @@ impl Ledger {
         .map_err(Error::of("ledger.task_lapsed"))?
         .flatten();
         Ok(lease.map(LeaseId))
+    }
+
+    /// Counts that the holder of a chunk begins to write: should its lease lapse without progress, it may have been the chunk.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn begun(&self, task: TaskId, fence: Fence) -> Result<(), Error> {
+        db::query(
+            "/* ledger.task_begun */
+            UPDATE sluice.task
+            SET lapses = lapses + 1
+            WHERE id = $1
+                AND attempt = $2
+                AND lease = $3
+                AND state = 'leased'",
+        )
+        .bind(task.0)
+        .bind(fence.attempt)
+        .bind(fence.lease.0)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::of("ledger.task_begun"))?;
+        Ok(())
     }
 
     /// Renews a lease; false means that it is lost and everything done under it must stop.
@@ -251,27 +276,24 @@ async fn before(conn: &mut Connection, task: TaskId) -> Result<Before, Error> {
         return Ok(Before::default());
     };
     let read = || -> Result<Before, sqlx::Error> {
-        let state: String = row.try_get("state")?;
-        let (lapses, lapsed_at): (i32, Option<i64>) =
-            (row.try_get("lapses")?, row.try_get("lapsed_at_block")?);
-        if state != "leased" {
-            return Ok(Before {
-                lapses,
-                lapsed_at,
-                ..Before::default()
-            });
-        }
+        let taken = row.try_get::<String, _>("state")? == "leased";
+        let is_place = row.try_get::<String, _>("kind")? == "chunk";
         let progress = row.try_get::<Option<i64>, _>("progress")?.unwrap_or(-1);
+        let counted: i32 = row.try_get("lapses")?;
+        let stands_still = row.try_get::<Option<i64>, _>("lapsed_at_block")? == Some(progress);
+        let lapses = match (taken, is_place, stands_still) {
+            // Counted by the holder when it began.
+            (true, true, true) => counted,
+            (true, false, true) => counted + 1,
+            (true, false, false) => 1,
+            (true, true, false) | (false, _, _) => 0,
+        };
         Ok(Before {
-            lease: row.try_get("lease")?,
+            lease: if taken { row.try_get("lease")? } else { None },
             worker: row.try_get("worker")?,
-            lapses: if lapsed_at == Some(progress) {
-                lapses + 1
-            } else {
-                1
-            },
+            lapses,
             lapsed_at: Some(progress),
-            is_place: row.try_get::<String, _>("kind")? == "chunk",
+            is_place,
         })
     };
     read().map_err(Error::of("ledger.task_claim_old"))

@@ -16,10 +16,12 @@ use testbed::watch::Watched;
 
 use super::{Outcome, traffic};
 
-/// The knobs: how many rows, how many rows a second, how many backfillers at most, how many small jobs.
+/// The knobs: how many rows, how many rows a second, how many backfillers at most, how many seconds at most between two of their comings and
+/// goings, how many small jobs.
 const ROWS: &str = "SLUICE_TEST_BUDGET_ROWS";
 const RATE: &str = "SLUICE_TEST_BUDGET_RATE";
 const WORKERS: &str = "SLUICE_TEST_BUDGET_WORKERS";
+const PAUSE: &str = "SLUICE_TEST_BUDGET_PAUSE";
 const SMALL: &str = "SLUICE_TEST_SMALL_JOBS";
 
 const PATIENCE: Duration = Duration::from_secs(1200);
@@ -40,6 +42,7 @@ async fn come_and_go(fleet: &mut Fleet, job: &Watched<'_>, most: usize, seed: u6
     let mut killed = 0;
     let clock = SystemClock::shared();
     let begun = clock.monotonic();
+    let pause = u64::from(knob(PAUSE, 2)?.max(1));
     while job.state().await? == "backfilling" {
         anyhow::ensure!(clock.monotonic() - begun < PATIENCE, "{}", job.story().await?);
         let alive: Vec<usize> = (0..fleet.backfillers.len())
@@ -52,7 +55,7 @@ async fn come_and_go(fleet: &mut Fleet, job: &Watched<'_>, most: usize, seed: u6
             fleet.backfillers[which].kill().await?;
             killed += 1;
         }
-        tokio::time::sleep(Duration::from_millis(random.u64(500..2500))).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(500..500 + 1000 * pause))).await;
     }
     Ok(killed)
 }

@@ -108,11 +108,17 @@ async fn a_task_whose_lease_lapses_again_and_again_without_progress_is_set_aside
         let (job, chunk, task) = one_chunk(&ledger).await?;
         let killed = async |times: i32| -> Outcome {
             for _ in 0..times {
-                claimed(&ledger, task, "victim").await?;
+                let victim = claimed(&ledger, task, "victim").await?;
+                ledger.begun(task, victim.fence).await?;
                 lapse(&ledger, task).await?;
             }
             Ok(())
         };
+        // Not by the chunk: they had not begun.
+        for _ in 0..MOST_LAPSES * 2 {
+            claimed(&ledger, task, "replaced").await?;
+            lapse(&ledger, task).await?;
+        }
         killed(MOST_LAPSES - 1).await?;
         // Progress, however little: it is bad luck, not the task.
         let lucky = claimed(&ledger, task, "lucky").await?;
