@@ -11,6 +11,7 @@ pub mod privileges;
 pub mod replica_lag;
 pub mod session;
 pub mod triggers;
+pub mod upkeep;
 pub mod wal;
 
 pub use error::Error;

@@ -19,6 +19,7 @@ pub mod spec;
 pub mod start;
 pub mod submit;
 pub mod targets;
+mod upkeep;
 
 pub use serve::serve;
 pub use start::{Context, start};

@@ -16,6 +16,7 @@ mod leaves;
 mod pacer;
 mod publish;
 mod tenure;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::herald::Herald;
 use self::pacer::Pacer;
 use self::tenure::Tenure;
+use self::upkeep::Upkeep;
 use crate::decide::{Decision, Effect, Input, Machine, decide};
 
 /// A job may take this many steps of its life in one round before the others get their turn.
@@ -172,6 +174,8 @@ impl TargetPlanner {
         let mut tenure = Tenure::begin(&self.target, &self.name, self.lease, &self.clock);
         let beats = pacer::beat(self.pacer.clone(), tenure.clone(), self.clock.clone());
         let _beats = AbortOnDropHandle::new(tokio::spawn(beats));
+        let upkeep = Upkeep::new(&self.target, &self.clock, tenure.clone(), shutdown.clone());
+        let upkeep = AbortOnDropHandle::new(tokio::spawn(upkeep.run()));
         shutdown.stopping.run_until_cancelled(tenure.answered()).await;
         loop {
             match self.next(&mut events, &mut control, &shutdown, pause).await {
@@ -186,6 +190,8 @@ impl TargetPlanner {
             }
             pause = self.turn(&tenure).await;
         }
+        // It ends what it has running on the server.
+        let _ = within(&*self.clock, LEAVING, upkeep).await;
         drop((tenure, _beats));
         let dropping = self.target.ledger.drop_lease("planner", self.lease);
         if self.active == Activity::Active

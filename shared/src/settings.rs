@@ -73,6 +73,8 @@ pub struct TargetBudget {
     pub max_rows_per_second: Option<u64>,
     /// Bytes of write-ahead log a second; None: not limited.
     pub max_wal_bytes_per_second: Option<u64>,
+    /// Dead rows, in percent of a table's rows, from which a table that is being filled is vacuumed; 0: never; None: the default.
+    pub vacuum_at_dead_percent: Option<u32>,
 }
 
 /// As whom a connection to a target works.

@@ -18,5 +18,6 @@ mod rows;
 mod shapes;
 mod sql;
 mod throttle;
+mod upkeep;
 mod verification;
 pub(crate) mod way_back;

@@ -90,7 +90,7 @@ pub(super) async fn beat(pacer: Arc<Mutex<Pacer>>, tenure: Tenure, clock: Arc<dy
     }
 }
 
-fn of_target(target: &Target) -> Limits {
+pub(super) fn of_target(target: &Target) -> Limits {
     Limits {
         rows: target.budget.max_rows_per_second,
         wal_bytes: target.budget.max_wal_bytes_per_second,

@@ -100,7 +100,19 @@ fn budget(mut table: Table<'_>, url: Option<&SecretString>) -> TargetBudget {
             "a whole number of bytes from 1",
             rate,
         ),
+        vacuum_at_dead_percent: table.parsed(
+            "vacuum_at_dead_percent",
+            "a whole number of percent from 0 to 100",
+            |text| text.parse::<u32>().ok().filter(|percent| *percent <= 100),
+        ),
     };
+    if budget.vacuum_at_dead_percent.is_some() && url.is_some_and(|url| is_file(url.expose_secret())) {
+        table.fault(
+            "vacuum_at_dead_percent",
+            "a share of dead rows",
+            "no key here: a fill leaves no dead rows in a file",
+        );
+    }
     if budget.max_wal_bytes_per_second.is_some() && url.is_some_and(|url| is_file(url.expose_secret())) {
         let expected =
             "no key here: how much a file's write-ahead log grows cannot be asked; limit max_rows_per_second";
