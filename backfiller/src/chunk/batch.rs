@@ -15,7 +15,7 @@ use engine::db::{Connection, Pool, Raw};
 use engine::error::{Class, classify, classify_commit, is_gone, sqlstate};
 use engine::postgres::ident::{self, IdentError};
 use engine::postgres::session::{BatchSettings, set_local};
-use engine::postgres::wal;
+use engine::postgres::{triggers, wal};
 use engine::{relation, sqlite};
 use ledger::chunks::{self, Chunk, Leave, Progress, batch_mark};
 use ledger::plan::{Fill, Plan};
@@ -213,6 +213,12 @@ impl Ground<'_> {
         let found = relation::fingerprint(conn, self.root_oid, self.chunk.leaf_oid, &self.chunk.leaf)
             .await
             .map_err(Stop::Engine)?;
+        // Only now: nothing that could write beside us can be made before we end.
+        if let Raw::Postgres(conn) = conn.raw() {
+            triggers::declare_alone(conn, self.root_oid, self.chunk.leaf_oid)
+                .await
+                .map_err(Stop::Engine)?;
+        }
         Ok(match found {
             Some(found) if found.0 == self.chunk.fingerprint => None,
             Some(_) => Some(format!(

@@ -6,6 +6,7 @@
 //! ([`MirrorSql::hide`]). A body is never dropped before the next one is there: they replace each other inside one
 //! transaction that holds the table's lock.
 
+mod alone;
 mod body;
 mod questions;
 mod statements;
@@ -13,6 +14,7 @@ mod versions;
 
 pub use crate::mirror::{Authority, Down, Error, Hidden, Mirror, MirrorSql, OnDownError, Pair, Swap};
 
+pub use alone::declare as declare_alone;
 pub use versions::{Versions, versions};
 
 /// The schema of the ledger and of every function we install.

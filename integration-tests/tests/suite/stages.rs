@@ -1,6 +1,7 @@
 //! Whole migrations, every role in this process: forward to verified or to the end, and back to where they began.
 
 mod add_column;
+mod alone;
 mod budget;
 mod commands;
 mod contract;

@@ -6,6 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::alone::SPELLED;
 use super::{Mirror, SCHEMA};
 use crate::postgres::ident;
 
@@ -72,7 +73,7 @@ fn columns<'a>(
 }
 
 /// Trigger enabled ALWAYS, as we install it ('O' tells that somebody disabled and enabled it; 7: each row, before,
-/// insert; 16: update), on our function, whose body is exactly ours; on every partition too, where it can be disabled
+/// insert; 16: update), for all but a declared batch, on our function, whose body is exactly ours; on every partition too, where it can be disabled
 /// alone; and nowhere a trigger that fires after it (3: each row, before; 20: insert, update; names compare as bytes)
 /// and could change a row behind the mirror. Asks the catalog's own tables only: `pg_partition_tree` would wait for
 /// whoever has locked a partition.
@@ -82,8 +83,17 @@ pub(super) fn installed(mirror: &Mirror, body: &str) -> String {
         .map(|b| format!("{b:02x}"))
         .collect();
     let function = function_query(mirror);
+    let when = SPELLED
+        .map(|text| {
+            format!(
+                "pg_catalog.strpos(pg_catalog.pg_get_triggerdef(t.oid), {}) > 0",
+                ident::literal(text)
+            )
+        })
+        .join(" OR ");
     format!(
-        "SELECT EXISTS ({} AND t.tgenabled = 'A' AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' \
+        "SELECT EXISTS ({} AND t.tgenabled = 'A' AND t.tgtype = 23 AND t.tgattr = '' \
+         AND ({when}) \
          AND EXISTS ({function} AND p.oid = t.tgfoid AND p.prosecdef \
          AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = '{digest}') \
          AND NOT EXISTS (WITH RECURSIVE family AS (SELECT t.tgrelid AS relid UNION \

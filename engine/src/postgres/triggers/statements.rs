@@ -11,6 +11,7 @@
 //! deadlock with a transaction of the application that has read the table and is about to write it, and the server
 //! chooses the victim.
 
+use super::alone::WHEN;
 use super::{Hidden, Mirror, SCHEMA};
 use crate::postgres::ident::{self, IdentError};
 use crate::postgres::session::PINNED;
@@ -51,7 +52,7 @@ pub(super) fn install(mirror: &Mirror, body: &str) -> Result<Vec<String>, IdentE
         format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
         // OR REPLACE: after a drift the step runs again, and the trigger may be there, disabled.
         format!(
-            "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+            "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW WHEN ({WHEN}) EXECUTE FUNCTION {function}()"
         ),
         // Fires for what a logical subscription or `session_replication_role = replica` writes, too: such rows
         // would otherwise stay wrong without anybody noticing.

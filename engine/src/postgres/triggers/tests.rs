@@ -62,7 +62,7 @@ fn every_update_fires_whatever_column_it_touches() {
     assert_eq!(
         sql.install[4],
         "CREATE OR REPLACE TRIGGER \"sluice_0123456789_1\" BEFORE INSERT OR UPDATE ON \"music\".\"track\" \
-         FOR EACH ROW EXECUTE FUNCTION \"sluice\".\"sluice_0123456789_1\"()"
+         FOR EACH ROW WHEN (pg_catalog.current_setting('sluice.batch', true) IS DISTINCT FROM 'alone') EXECUTE FUNCTION \"sluice\".\"sluice_0123456789_1\"()"
     );
 }
 
