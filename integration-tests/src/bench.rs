@@ -10,7 +10,7 @@
 //! a row is wrong or missing at its end, or if it did not come to its end.
 //!
 //! Reading order: [`order`] is what was asked for, [`session`] the sequence, [`one`] a single run; [`method`] the ways to fill a column;
-//! [`application`], [`lag`] and [`usage`] look on; [`triggers`] and [`checking`] are measured apart; [`results`] is what comes of it,
+//! [`application`], [`lag`] and [`usage`] look on; [`triggers`], [`checking`] and [`planning`] are measured apart; [`results`] is what comes of it,
 //! [`summary`] the medians, [`grid`] the tables, [`text`] and [`page`] how they are told.
 
 mod application;
@@ -24,6 +24,7 @@ mod method;
 mod one;
 mod order;
 mod page;
+mod planning;
 mod results;
 mod session;
 mod stats;

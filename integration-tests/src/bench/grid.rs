@@ -1,6 +1,6 @@
 //! The tables of figures, before anybody has decided how they look.
 
-use super::results::Results;
+use super::results::{Planning, Results};
 use super::stats::Spread;
 use super::summary::{self, Entry};
 
@@ -39,7 +39,12 @@ pub(super) fn grids(results: &Results) -> Vec<Grid> {
             *rows,
         ));
     }
-    grids.extend([scaling(results, &tables), checks(results), writes(results)]);
+    grids.extend([
+        scaling(results, &tables),
+        checks(results),
+        writes(results),
+        planning(results),
+    ]);
     grids.retain(|grid| !grid.rows.is_empty());
     grids
 }
@@ -194,6 +199,23 @@ fn writes(results: &Results) -> Grid {
         &["update", "rows/s with", "without", "ratio"],
         rows,
     )
+}
+
+fn planning(results: &Results) -> Grid {
+    let all = &results.planning;
+    let of = |value: fn(&Planning) -> f64, decimals| median(Spread::of(all.iter().map(value)), decimals);
+    let row = |last: &Planning| {
+        vec![
+            format!("{} rows, simulated", grouped(last.rows as f64)),
+            grouped(last.chunks as f64),
+            of(|planning| planning.chunks as f64 / planning.seconds, 0),
+            of(|planning| planning.looks as f64 / planning.seconds, 0),
+            of(|planning| planning.grown_mib, 1),
+        ]
+    };
+    let rows = all.last().map(row).into_iter().collect();
+    let head = ["table", "chunks", "chunks/s", "decisions/s", "memory grown MiB"];
+    grid("the planner's core", &head, rows)
 }
 
 fn median(spread: Option<Spread>, decimals: usize) -> String {

@@ -70,6 +70,8 @@ pub(super) enum Part {
     Check,
     /// Full speed, two workers, on tables of a hundredth and a tenth of the rows.
     Scaling,
+    /// What a decision of the planner costs, and whether its memory follows the table: a simulated billion rows.
+    Planning,
 }
 
 /// A table: they differ in their key.

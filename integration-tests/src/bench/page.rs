@@ -102,6 +102,8 @@ fn meaning() -> String {
          - **comparing every row**: `sluice verify` by its own row in the ledger, beside one `SELECT count(*) FILTER (WHERE new IS DISTINCT FROM lower(email))` with two parallel\n\
         \x20 workers, both over a quiet, filled table.\n\
          - **writes through our triggers**: one connection that does nothing else, the same statements with the triggers on and off in turn.\n\
+         - **the planner's core**: its pure function alone, over a simulated table cut into the smallest chunks; what a whole planner had resident is in the line *planner*\n\
+        \x20 of the run over RabbitMQ.\n\
          - Of every run of a fill every row is compared at its end, by plain SQL. A wrong or missing row, or a run that does not end, is listed as such and fails the command.\n"
     )
 }

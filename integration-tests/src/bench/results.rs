@@ -14,6 +14,7 @@ pub struct Results {
     pub(super) runs: Vec<Run>,
     pub(super) writes: Vec<Writes>,
     pub(super) checks: Vec<Check>,
+    pub(super) planning: Vec<Planning>,
     /// What went wrong, in words.
     pub(super) failures: Vec<String>,
     /// What the time did not suffice for.
@@ -31,6 +32,7 @@ impl Results {
             runs: Vec::new(),
             writes: Vec::new(),
             checks: Vec::new(),
+            planning: Vec::new(),
             failures: Vec::new(),
             left_out: Vec::new(),
         }
@@ -50,7 +52,7 @@ impl Results {
     /// Whether everything that was begun came to a right end, and something did.
     #[must_use]
     pub fn are_sound(&self) -> bool {
-        let some = self.runs.len() + self.writes.len() + self.checks.len() > 0;
+        let some = self.runs.len() + self.writes.len() + self.checks.len() + self.planning.len() > 0;
         some && self.failures.is_empty()
     }
 }
@@ -125,6 +127,18 @@ pub(super) struct Check {
     /// Rows a second.
     pub(super) ours: f64,
     pub(super) scan: f64,
+}
+
+/// The planner's core over a simulated table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Planning {
+    pub(super) rows: u64,
+    pub(super) chunks: u64,
+    /// Calls of the core.
+    pub(super) looks: u64,
+    pub(super) seconds: f64,
+    /// By how much this process had more memory resident at the end.
+    pub(super) grown_mib: f64,
 }
 
 #[cfg(test)]

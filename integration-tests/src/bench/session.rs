@@ -11,6 +11,7 @@ use super::machine::Machine;
 use super::method::Method;
 use super::one::one;
 use super::order::{Kind, Order, Part};
+use super::planning;
 use super::results::Results;
 use super::subject::{Pace, Subject};
 use super::text::line;
@@ -58,6 +59,12 @@ pub async fn run(order: &Order, results: &mut Results) -> anyhow::Result<()> {
             }
         }
     }
+    for _ in (1..=order.rounds()).filter(|_| order.wants(Part::Planning, Kind::Seq)) {
+        match planning::plan(&*ground.clock) {
+            Ok(planning) => results.planning.push(planning),
+            Err(error) => results.failures.push(format!("planning: {error:#}")),
+        }
+    }
     let seq = subjects
         .iter()
         .map(|(subject, _)| subject)
@@ -78,6 +85,8 @@ async fn subjects<'g>(order: &Order, ground: &'g Ground) -> anyhow::Result<Vec<(
             wanted.extend(sizes.map(|rows| (kind, rows, vec![TWO])));
         }
     }
+    let filled = order.wants(Part::Check, Kind::Seq) || order.wants(Part::Triggers, Kind::Seq);
+    wanted.retain(|(kind, _, methods)| !methods.is_empty() || (filled && *kind == Kind::Seq));
     let mut subjects = Vec::new();
     for (kind, rows, methods) in wanted {
         eprintln!("making {} with {rows} rows", kind.table());
