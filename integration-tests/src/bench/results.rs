@@ -38,9 +38,10 @@ impl Results {
         }
     }
 
-    /// Somebody ended it early, which is never a whole result.
-    pub fn interrupted(&mut self) {
-        self.failures.push("interrupted".to_owned());
+    /// Something went wrong, in words; told at once, and again at the end.
+    pub fn fail(&mut self, what: String) {
+        eprintln!("FAILED: {what}");
+        self.failures.push(what);
     }
 
     /// What went wrong, in words.

@@ -1,10 +1,9 @@
 //! The sequence: servers, tables, rounds in which every method has its turn, then what is measured apart.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod statements;
+mod time;
 
-use shared::clock::{Clock, SystemClock};
-
+use self::time::Time;
 use super::checking::check;
 use super::ground::Ground;
 use super::machine::Machine;
@@ -25,57 +24,31 @@ const TWO: Method = Method::Embedded(Pace::Full { parallel: 2 });
 /// # Errors
 /// Servers or tables could not be made. What fails after that is among the results.
 pub async fn run(order: &Order, results: &mut Results) -> anyhow::Result<()> {
-    let mut time = Time::new(order.limit());
+    let time = Time::new(order.limit());
     let ground = Ground::start(order).await?;
     results.machine = Machine::read(&ground).await?;
     let subjects = subjects(order, &ground).await?;
+    let mut session = Session {
+        order,
+        ground: &ground,
+        time,
+        results,
+    };
     for round in 1..=order.rounds() {
         for (subject, methods) in &subjects {
             for method in methods {
-                let what = format!(
-                    "{} over {} rows of {}",
-                    method.name(),
-                    subject.rows,
-                    subject.kind.table()
-                );
-                if !time.suffices() {
-                    results.left_out.push(format!("round {round}: {what}"));
-                    continue;
-                }
-                time.begins();
-                let ran = one(&ground, subject, method, round).await;
-                note(
-                    results,
-                    &what,
-                    ran.map(|(run, fault)| {
-                        eprintln!("{}", line(&run));
-                        (run, fault)
-                    }),
-                );
-                if order.statements {
-                    statements(&ground).await?;
-                }
-                time.ends();
+                session.turn(subject, method, round).await?;
             }
         }
     }
-    for _ in (1..=order.rounds()).filter(|_| order.wants(Part::Planning, Kind::Seq)) {
-        match planning::plan(&*ground.clock) {
-            Ok(planning) => results.planning.push(planning),
-            Err(error) => results.failures.push(format!("planning: {error:#}")),
-        }
-    }
-    let seq = subjects
-        .iter()
-        .map(|(subject, _)| subject)
-        .find(|subject| subject.kind == Kind::Seq);
-    match seq {
-        Some(subject) => apart(order, &ground, subject, (&mut time, results)).await,
+    session.planning();
+    match subjects.iter().find(|(subject, _)| subject.kind == Kind::Seq) {
+        Some((subject, _)) => session.apart(subject).await,
         None => Ok(()),
     }
 }
 
-/// Every table with the methods that are run over it; the largest first.
+/// Every table with the methods that are run over it; of a kind the largest first.
 async fn subjects<'g>(order: &Order, ground: &'g Ground) -> anyhow::Result<Vec<(Subject<'g>, Vec<Method>)>> {
     let mut wanted: Vec<(Kind, u64, Vec<Method>)> = Vec::new();
     for kind in order.tables() {
@@ -95,128 +68,114 @@ async fn subjects<'g>(order: &Order, ground: &'g Ground) -> anyhow::Result<Vec<(
     Ok(subjects)
 }
 
-/// Verification and triggers, both over one table that a job has filled.
-async fn apart(
-    order: &Order,
-    ground: &Ground,
-    subject: &Subject<'_>,
-    (time, results): (&mut Time, &mut Results),
-) -> anyhow::Result<()> {
-    let (checks, triggers) = (
-        order.wants(Part::Check, Kind::Seq),
-        order.wants(Part::Triggers, Kind::Seq),
-    );
-    if !checks && !triggers {
-        return Ok(());
-    }
-    if !time.suffices() {
-        results
-            .left_out
-            .push("verification and the cost of triggers".to_owned());
-        return Ok(());
-    }
-    subject.restore().await?;
-    if let Err(error) = TWO.carry_out(ground, subject).await {
-        results
-            .failures
-            .push(format!("the table to verify was not filled: {error:#}"));
-        return Ok(());
-    }
-    for round in (1..=order.rounds()).filter(|_| checks) {
-        match check(ground, subject, round).await {
-            Ok(check) => {
-                eprintln!("check: {:.0} rows/s, the scan {:.0}", check.ours, check.scan);
-                results.checks.push(check);
+/// What is under way.
+struct Session<'a> {
+    order: &'a Order,
+    ground: &'a Ground,
+    time: Time,
+    results: &'a mut Results,
+}
+
+impl Session<'_> {
+    /// One method, if there is time.
+    async fn turn(&mut self, subject: &Subject<'_>, method: &Method, round: u32) -> anyhow::Result<()> {
+        let (rows, table) = (subject.rows, subject.kind.table());
+        let what = format!("{} over {rows} rows of {table}", method.name());
+        if !self.time.suffices() {
+            self.results.left_out.push(format!("round {round}: {what}"));
+            return Ok(());
+        }
+        self.time.begins();
+        match one(self.ground, subject, method, round).await {
+            Ok((run, fault)) => {
+                eprintln!("{}", line(&run));
+                self.results.runs.push(run);
+                if let Some(fault) = fault {
+                    self.results.fail(format!("{what}: {fault}"));
+                }
             }
-            Err(error) => results.failures.push(format!("verification: {error:#}")),
+            Err(error) => self.results.fail(format!("{what}: {error:#}")),
         }
-    }
-    for round in (1..=order.rounds()).filter(|_| triggers) {
-        if !time.suffices() {
-            results.left_out.push("the cost of triggers".to_owned());
-            break;
+        if self.order.statements {
+            statements::show(self.ground).await?;
         }
-        match writes(ground, subject, order.windows().1, round).await {
-            Ok(writes) => results.writes.extend(writes),
-            Err(error) => results
-                .failures
-                .push(format!("writes with and without triggers: {error:#}")),
-        }
+        self.time.ends();
+        Ok(())
     }
-    if triggers {
-        let fault = subject_is_mirrored(subject).await?;
-        results.failures.extend(fault);
-    }
-    Ok(())
-}
 
-/// While the triggers were off, writes of `email` were not mirrored, so rows may differ: only their number must be what it was.
-async fn subject_is_mirrored(subject: &Subject<'_>) -> anyhow::Result<Option<String>> {
-    let fault = subject.fault().await?;
-    Ok(fault.filter(|fault| fault.contains("at the start")))
-}
-
-fn note(results: &mut Results, what: &str, ran: anyhow::Result<(super::results::Run, Option<String>)>) {
-    match ran {
-        Ok((run, fault)) => {
-            results.runs.push(run);
-            results
-                .failures
-                .extend(fault.map(|fault| format!("{what}: {fault}")));
-        }
-        Err(error) => {
-            eprintln!("{what}: FAILED: {error:#}");
-            results.failures.push(format!("{what}: {error:#}"));
-        }
-    }
-}
-
-/// What the server spent its time on since the last time this was asked.
-async fn statements(ground: &Ground) -> anyhow::Result<()> {
-    let mut conn = ground.server.superuser("postgres").await?;
-    engine::sql::execute_script(&mut conn, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await?;
-    let lines: Vec<String> = sqlx::query_scalar(TOP).fetch_all(&mut conn).await?;
-    for line in lines {
-        eprintln!("    {line}");
-    }
-    engine::sql::execute_script(&mut conn, "SELECT pg_stat_statements_reset()").await?;
-    Ok(())
-}
-
-const TOP: &str = "SELECT format('%s ms in %s calls, %s rows: %s', total_exec_time::bigint, calls, rows,
-        left(regexp_replace(query, '\\s+', ' ', 'g'), 160))
-    FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 8";
-
-/// How long there is, and how long a run took at most.
-#[derive(Debug)]
-struct Time {
-    clock: Arc<dyn Clock>,
-    limit: Option<Duration>,
-    begun: Duration,
-    longest: Duration,
-}
-
-impl Time {
-    fn new(limit: Option<Duration>) -> Self {
-        let clock = SystemClock::shared();
-        Self {
-            begun: clock.monotonic(),
-            clock,
-            limit,
-            longest: Duration::ZERO,
+    fn planning(&mut self) {
+        let rounds = 1..=self.order.rounds();
+        for _ in rounds.filter(|_| self.order.wants(Part::Planning, Kind::Seq)) {
+            match planning::plan(&*self.ground.clock) {
+                Ok(planning) => self.results.planning.push(planning),
+                Err(error) => self.results.fail(format!("planning: {error:#}")),
+            }
         }
     }
 
-    fn suffices(&self) -> bool {
-        self.limit
-            .is_none_or(|limit| self.clock.monotonic() + self.longest < limit)
+    /// Verification and triggers, both over one table that a job has filled.
+    async fn apart(&mut self, subject: &Subject<'_>) -> anyhow::Result<()> {
+        let wants = |part| self.order.wants(part, Kind::Seq);
+        let (checks, triggers) = (wants(Part::Check), wants(Part::Triggers));
+        if !checks && !triggers {
+            return Ok(());
+        }
+        if !self.time.suffices() {
+            self.results
+                .left_out
+                .push("verification and the cost of triggers".to_owned());
+            return Ok(());
+        }
+        subject.restore().await?;
+        if let Err(error) = TWO.carry_out(self.ground, subject).await {
+            self.results
+                .fail(format!("the table to verify was not filled: {error:#}"));
+            return Ok(());
+        }
+        if checks {
+            self.checks(subject).await;
+        }
+        if triggers {
+            self.triggers(subject).await?;
+        }
+        Ok(())
     }
 
-    fn begins(&mut self) {
-        self.begun = self.clock.monotonic();
+    async fn checks(&mut self, subject: &Subject<'_>) {
+        for round in 1..=self.order.rounds() {
+            match check(self.ground, subject, round).await {
+                Ok(check) => {
+                    eprintln!(
+                        "round {round}, check: {:.0} rows/s, the scan {:.0}",
+                        check.ours, check.scan
+                    );
+                    self.results.checks.push(check);
+                }
+                Err(error) => self.results.fail(format!("verification: {error:#}")),
+            }
+        }
     }
 
-    fn ends(&mut self) {
-        self.longest = self.longest.max(self.clock.monotonic() - self.begun);
+    async fn triggers(&mut self, subject: &Subject<'_>) -> anyhow::Result<()> {
+        for round in 1..=self.order.rounds() {
+            if !self.time.suffices() {
+                self.results
+                    .left_out
+                    .push(format!("round {round}: the cost of triggers"));
+                continue;
+            }
+            match writes(self.ground, subject, self.order.windows().1, round).await {
+                Ok(writes) => self.results.writes.extend(writes),
+                Err(error) => self
+                    .results
+                    .fail(format!("writes with and without triggers: {error:#}")),
+            }
+        }
+        // While they were off nothing was mirrored, so rows may differ; none may be gone.
+        if let Some(fault) = subject.missing().await? {
+            self.results
+                .fail(format!("writes with and without triggers: {fault}"));
+        }
+        Ok(())
     }
 }

@@ -113,18 +113,22 @@ impl<'g> Subject<'g> {
         self.database.execute_as(Role::Owner, &add).await.map(drop)
     }
 
-    /// What is wrong with the table, if something is.
-    pub(super) async fn fault(&self) -> anyhow::Result<Option<String>> {
-        let table = self.kind.table();
-        let count = format!("SELECT count(*) FROM {table}");
-        let wrong = format!("SELECT count(*) FROM {table} WHERE {WRONG}");
+    /// Whether rows are gone or have come, in words.
+    pub(super) async fn missing(&self) -> anyhow::Result<Option<String>> {
+        let count = format!("SELECT count(*) FROM {}", self.kind.table());
         let rows: i64 = self.database.value(Role::Owner, &count).await?;
+        let fault = || format!("{rows} rows at the end, {} at the start", self.rows);
+        Ok((rows.cast_unsigned() != self.rows).then(fault))
+    }
+
+    /// What is wrong with the table after a fill, if something is.
+    pub(super) async fn fault(&self) -> anyhow::Result<Option<String>> {
+        if let Some(fault) = self.missing().await? {
+            return Ok(Some(fault));
+        }
+        let wrong = format!("SELECT count(*) FROM {} WHERE {WRONG}", self.kind.table());
         let wrong: i64 = self.database.value(Role::Owner, &wrong).await?;
-        Ok(if rows.cast_unsigned() != self.rows {
-            Some(format!("{rows} rows at the end, {} at the start", self.rows))
-        } else {
-            (wrong > 0).then(|| format!("{wrong} of {rows} rows are wrong"))
-        })
+        Ok((wrong > 0).then(|| format!("{wrong} of {} rows are wrong", self.rows)))
     }
 }
 

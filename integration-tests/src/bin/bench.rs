@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use shared::clock::{Clock as _, SystemClock};
 use testbed::bench::{Order, Results, page, run, text};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The page, from the top of the workspace, where this is started.
 const PAGE: &str = "docs/performance.md";
@@ -38,7 +39,7 @@ async fn told(order: &Order) -> anyhow::Result<Results> {
     let results = match &order.from {
         Some(file) => read(file)?,
         None => {
-            let results = measured(order).await?;
+            let results = measured(order).await;
             write(
                 &order.json,
                 &format!("{}\n", serde_json::to_string_pretty(&results)?),
@@ -53,25 +54,29 @@ async fn told(order: &Order) -> anyhow::Result<Results> {
     Ok(results)
 }
 
-/// An interrupt drops everything, which stops every server and service; what there is by then is still told.
-async fn measured(order: &Order) -> anyhow::Result<Results> {
+/// An interrupt drops everything, which stops every server and service. What there is by then is still told, but it is no whole result.
+async fn measured(order: &Order) -> Results {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo xtask bench {}", args.join(" "));
     let mut results = Results::begin(command.trim(), SystemClock::new().now());
-    let interrupted = tokio::select! {
-        ended = run(order, &mut results) => {
-            ended?;
-            false
-        }
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            true
-        }
+    let ended = tokio::select! {
+        ended = run(order, &mut results) => ended,
+        stopped = stopped() => stopped,
     };
-    if interrupted {
-        results.interrupted();
+    if let Err(error) = ended {
+        results.fail(format!("{error:#}"));
     }
-    Ok(results)
+    results
+}
+
+/// Ctrl-C, or SIGTERM from whoever gave it a limit of time.
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    bail!("it was stopped before its end")
 }
 
 fn read(file: &Path) -> anyhow::Result<Results> {
