@@ -9,9 +9,9 @@
 //! of two machines, or of two days, cannot be compared; the ratios within one run can. No speed is ever asserted: a run is a failure if
 //! a row is wrong or missing at its end, or if it did not come to its end.
 //!
-//! Reading order: [`order`] is what was asked for, [`session`] the sequence, [`one`] a single run; [`method`] the ways to fill a column;
-//! [`application`], [`lag`] and [`usage`] look on; [`triggers`], [`checking`] and [`planning`] are measured apart; [`results`] is what comes of it,
-//! [`summary`] the medians, [`grid`] the tables, [`text`] and [`page`] how they are told.
+//! Reading order: `order` is what was asked for, `session` the sequence, `one` a single run; `method` the ways to fill a column;
+//! `application`, `lag` and `usage` look on; `triggers`, `checking` and `planning` are measured apart; `results` is what comes of it,
+//! `summary` the medians, `grid` the tables, `text` and `page` how they are told.
 
 mod application;
 mod checking;
