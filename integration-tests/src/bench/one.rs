@@ -19,13 +19,13 @@ pub(super) const LAG_LIMIT: Duration = Duration::from_secs(5);
 /// The application runs this long before anything else does, so that its first statements, which find nothing in memory, count for nobody.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Runs it over the table as it was; what is wrong at its end comes as words.
+/// Runs it over the table as it was, and compares every row at its end.
 pub(super) async fn one(
     ground: &Ground,
     subject: &Subject<'_>,
     method: &Method,
     round: u32,
-) -> anyhow::Result<(Run, Option<String>)> {
+) -> anyhow::Result<Run> {
     subject.restore().await?;
     let load = machine::load();
     let heap_before = subject.heap().await?;
@@ -45,7 +45,7 @@ pub(super) async fn one(
     let (fill, verified) = seconds(method, &done, command_seconds);
     let mut costs = done.costs;
     costs.extend(after.since(&before));
-    let run = Run {
+    let mut run = Run {
         table: subject.kind.table().to_owned(),
         rows: subject.rows,
         method: method.name(),
@@ -62,16 +62,15 @@ pub(super) async fn one(
         application,
         costs,
         load,
+        fault: None,
     };
     if let Some(services) = done.services {
         services.dismiss().await?;
     }
-    let fault = if method.fills() {
-        subject.fault().await?
-    } else {
-        None
-    };
-    Ok((run, fault))
+    if method.fills() {
+        run.fault = subject.fault().await?;
+    }
+    Ok(run)
 }
 
 /// Of ours by its ledger; of others by their command, and nobody has compared a row.

@@ -79,6 +79,8 @@ pub(super) struct Run {
     pub(super) costs: Vec<Cost>,
     /// The three load averages when it began.
     pub(super) load: String,
+    /// What was wrong with the table at its end. Such a run counts in no figure.
+    pub(super) fault: Option<String>,
 }
 
 /// What the replica did.

@@ -87,12 +87,12 @@ impl Session<'_> {
         }
         self.time.begins();
         match one(self.ground, subject, method, round).await {
-            Ok((run, fault)) => {
+            Ok(run) => {
                 eprintln!("{}", line(&run));
-                self.results.runs.push(run);
-                if let Some(fault) = fault {
+                if let Some(fault) = &run.fault {
                     self.results.fail(format!("{what}: {fault}"));
                 }
+                self.results.runs.push(run);
             }
             Err(error) => self.results.fail(format!("{what}: {error:#}")),
         }

@@ -53,7 +53,7 @@ pub(super) fn entries(results: &Results, (table, rows): (&str, u64)) -> Vec<Entr
     let runs: Vec<&Run> = results
         .runs
         .iter()
-        .filter(|run| run.table == table && run.rows == rows)
+        .filter(|run| run.table == table && run.rows == rows && run.fault.is_none())
         .collect();
     let mut methods: Vec<&str> = Vec::new();
     for run in &runs {
@@ -267,6 +267,17 @@ pub(super) mod tests {
         let entries = entries(&example(), ("users_seq", 1000));
         let backfiller = &entries[2].costs[0];
         assert_eq!((backfiller.cpu_seconds, backfiller.peak_mib), (2.5, Some(20.0)));
+    }
+
+    #[test]
+    fn a_run_that_left_a_row_wrong_counts_in_no_figure() {
+        let mut results = example();
+        results.runs.push(Run {
+            fault: Some("1 of 1000 rows are wrong".to_owned()),
+            ..run("sluice, 2 workers", 3, 0.001, 1.0)
+        });
+        let entries = entries(&results, ("users_seq", 1000));
+        assert_eq!((entries[2].runs, entries[2].rate.unwrap().max), (2, 250.0));
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) async fn carry_out(subject: &Subject<'_>, peer: &Peer) -> anyhow::Res
         .collect();
     let output = ended.context("it does not come to its end")??;
     let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim();
     ensure!(
         output.status.success(),
         "{} ended with {}: {said}",
