@@ -30,9 +30,13 @@ impl Machine {
         let postgresql = sqlx::query_scalar(version).fetch_one(&mut conn).await?;
         let rows = sqlx::query(
             "SELECT name || ' = ' || current_setting(name) FROM pg_settings
-             WHERE source = 'configuration file' AND name <> ALL ($1) ORDER BY name",
+             WHERE (source = 'configuration file' AND name <> ALL ($1)) OR name = ANY ($2) ORDER BY name",
         );
-        let rows = rows.bind(UNINTERESTING).fetch_all(&mut conn).await?;
+        let rows = rows
+            .bind(UNINTERESTING)
+            .bind(TELLING)
+            .fetch_all(&mut conn)
+            .await?;
         let settings: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
         let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
         Ok(Self {
@@ -47,6 +51,9 @@ impl Machine {
         })
     }
 }
+
+/// Told also where they are as the server has them: without them no figure means anything.
+const TELLING: &[&str] = &["fsync", "full_page_writes", "synchronous_commit", "autovacuum"];
 
 /// Where a server listens and what it logs changes no figure.
 const UNINTERESTING: &[&str] = &[
@@ -67,6 +74,7 @@ const UNINTERESTING: &[&str] = &[
     "lc_time",
     "default_text_search_config",
     "dynamic_shared_memory_type",
+    "shared_preload_libraries",
 ];
 
 /// The three load averages.
