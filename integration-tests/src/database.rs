@@ -2,6 +2,7 @@
 
 mod dump;
 mod roles;
+mod template;
 
 use anyhow::Context;
 use sqlx::Connection;
@@ -9,6 +10,7 @@ use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 
 use crate::postgres::Server;
 pub use roles::Role;
+pub use template::Template;
 
 /// One database on a server; dropped with its roles when this is dropped.
 #[derive(Debug)]

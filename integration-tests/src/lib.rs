@@ -11,11 +11,12 @@
 //!
 //! Reading order: [`database`] ([`mod@file`] on SQLite, [`place`] where a test runs on either) and [`wait`] are what most tests need, then [`postgres`],
 //! [`pgbouncer`], [`rabbitmq`], [`proxy`], [`process`] and [`http`]; [`traffic`] and [`oracle`] for tests under load;
-//! [`gauge`] for what a backfill loads its server with; [`clock`] and [`chaos`] where more than one thing breaks at a time;
+//! [`gauge`] for what a backfill loads its server with; [`clock`] and [`chaos`] where more than one thing breaks at a time; [`mod@bench`] for what all of it costs;
 //! [`desk`], [`fleet`] and [`watch`] for the command line and services of a whole installation, with [`tracks`] to work on;
 //! [`certificates`] for servers that speak TLS; [`keeper`], [`account`] and [`ports`] are what the servers stand on.
 
 pub mod account;
+pub mod bench;
 pub mod certificates;
 pub mod chaos;
 pub mod clock;

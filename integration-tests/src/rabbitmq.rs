@@ -323,6 +323,12 @@ impl Broker {
         self.tool("rabbitmqctl", args).await
     }
 
+    /// The node's first process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.node.pid()
+    }
+
     /// Its AMQP port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -1,6 +1,7 @@
 //! Running other programs: always shown before, always with their status checked.
 
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
@@ -29,6 +30,26 @@ pub fn run(mut command: Command) -> anyhow::Result<()> {
         bail!("`{shown}` failed: {status}");
     }
     Ok(())
+}
+
+/// Runs a binary that was built in a profile, at the top of the workspace, and takes its exit code.
+///
+/// It is run as it is: `cargo run` selects one package, and would build the dependencies with other features.
+///
+/// # Errors
+/// It cannot be run.
+pub fn hand_over(profile: &str, name: &str, args: &[&str]) -> anyhow::Result<ExitCode> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
+    let mut command = Command::new(top().join(target).join(profile).join(name));
+    command.args(args).current_dir(top());
+    let shown = show(&command);
+    eprintln!("$ {shown}");
+    // An interrupt at the terminal reaches it too: it cleans up and says how far it came.
+    let status = command.status().with_context(|| format!("cannot run {shown}"))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// As a person would type it.

@@ -3,6 +3,7 @@
 //! It depends on no crate of the workspace, so that it builds in seconds and still runs when nothing
 //! else compiles.
 
+mod bench;
 mod chaos;
 mod check;
 mod command;
@@ -22,6 +23,8 @@ usage: cargo xtask test [--only GROUP]... [--without GROUP]...
                                 installs what is missing, builds everything, runs every test
        cargo xtask chaos --seeds N --minutes M [--seed FIRST]
                                 whole installations under faults that seeds draw
+       cargo xtask bench [--short] [...]
+                                what a fill costs beside one plain UPDATE; --help says more
        cargo xtask check        formatting, lints, documentation
        cargo xtask ci           check, then test
        cargo xtask install      installs what the tests need, and nothing else
@@ -43,6 +46,7 @@ fn run(args: &[&str]) -> anyhow::Result<ExitCode> {
     match args {
         ["test", choice @ ..] => test::run(&groups::Choice::parse(choice)?),
         ["chaos", order @ ..] => chaos::run(order),
+        ["bench", order @ ..] => bench::run(order),
         ["check"] => check::run().map(|()| ExitCode::SUCCESS),
         ["ci"] => {
             check::run()?;

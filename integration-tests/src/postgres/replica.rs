@@ -83,6 +83,12 @@ impl Replica {
         self.port
     }
 
+    /// Its first process, the parent of all others, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.kept.pid()
+    }
+
     /// A connection as superuser; the replica is read-only.
     ///
     /// # Errors
@@ -194,10 +200,18 @@ impl Replica {
     /// # Errors
     /// It does not catch up in time.
     pub async fn caught_up(&self, primary: &Server) -> anyhow::Result<()> {
+        self.caught_up_within(primary, PATIENCE).await
+    }
+
+    /// The same, where there may be much to replay.
+    ///
+    /// # Errors
+    /// It does not catch up in time.
+    pub async fn caught_up_within(&self, primary: &Server, patience: Duration) -> anyhow::Result<()> {
         let mut conn = primary.superuser("postgres").await?;
         let written = "SELECT pg_current_wal_insert_lsn()::text";
         let written: String = sqlx::query_scalar(written).fetch_one(&mut conn).await?;
-        wait::until("the replica has caught up", PATIENCE, || async {
+        wait::until("the replica has caught up", patience, || async {
             let mut conn = self.superuser("postgres").await?;
             let caught_up = "SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn";
             sqlx::query_scalar::<_, bool>(caught_up)

@@ -59,10 +59,18 @@ impl Server {
     /// # Errors
     /// As [`Self::shared`].
     pub async fn start(durability: Durability) -> anyhow::Result<Self> {
+        Self::start_with(durability, "").await
+    }
+
+    /// The same with further lines of `postgresql.conf`, which its replicas inherit.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub async fn start_with(durability: Durability, more: &str) -> anyhow::Result<Self> {
         let account = Account::for_server(SUPERUSER)?;
         let mut last = None;
         for _ in 0..TRIES {
-            match Self::start_on(ports::free()?, durability, account).await {
+            match Self::start_on(ports::free()?, (durability, more), account).await {
                 Ok(server) => return Ok(server),
                 Err(error) => last = Some(error),
             }
@@ -70,10 +78,16 @@ impl Server {
         Err(last.context("no attempt to start PostgreSQL")?)
     }
 
-    async fn start_on(port: u16, durability: Durability, account: Option<Account>) -> anyhow::Result<Self> {
+    async fn start_on(
+        port: u16,
+        (durability, more): (Durability, &str),
+        account: Option<Account>,
+    ) -> anyhow::Result<Self> {
         let folder = folder("postgres", account)?;
         let password = format!("{:016x}", fastrand::u64(..));
         initialize(folder.path(), &password, durability, account).await?;
+        let path = data(folder.path()).join("postgresql.auto.conf");
+        file(&path, &format!("{}{more}", settings(durability)), account)?;
         let kept = Kept::start(order(folder, port, "postgres", account)?).await?;
         Self::once_it_answers(kept, port, password, account).await
     }
@@ -98,6 +112,12 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its first process, the parent of all others, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.kept.pid()
     }
 
     /// Password of the superuser; roles made by [`crate::database::Database`] use it too.

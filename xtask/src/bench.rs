@@ -1,0 +1,16 @@
+//! The benchmark: built in release, as what it measures. Everything about it is in the binary that is started here.
+
+use std::process::ExitCode;
+
+use crate::command::{self, cargo};
+use crate::install;
+
+/// Installs and builds what is missing, then runs `bench ARGS...` and takes its exit code.
+///
+/// # Errors
+/// Something could not be installed, built or started.
+pub fn run(args: &[&str]) -> anyhow::Result<ExitCode> {
+    install::ensure(false)?;
+    command::run(cargo(&["build", "--release", "--workspace", "--bins"]))?;
+    command::hand_over("release", "bench", args)
+}
