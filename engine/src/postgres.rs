@@ -8,8 +8,8 @@ pub mod fingerprint;
 pub mod ident;
 pub mod identity;
 pub mod privileges;
-pub mod replica_lag;
 pub mod session;
+pub mod signals;
 pub mod triggers;
 pub mod wal;
 

@@ -18,5 +18,8 @@ mod rows;
 mod shapes;
 mod sql;
 mod throttle;
+mod throttle_gives_way;
+mod throttle_replicas;
+mod throttle_signals;
 mod verification;
 pub(crate) mod way_back;
