@@ -207,32 +207,32 @@ mod tests {
             let problem = reading.problem.unwrap_or_default();
             assert!(reading.value.is_none() && problem.contains(part), "{problem}");
         };
-        let good = seen(Some((us, 1)));
+        let good = || seen(Some((us, 1)));
         check(
             Seen {
                 system_identifier: "8".to_owned(),
-                ..good.clone()
+                ..good()
             },
             "another primary",
         );
         check(
             Seen {
                 in_recovery: false,
-                ..good.clone()
+                ..good()
             },
             "no standby",
         );
         check(
             Seen {
                 timeline: Some(1),
-                ..good.clone()
+                ..good()
             },
             "follows timeline 1",
         );
         check(
             Seen {
                 timeline: None,
-                ..good
+                ..good()
             },
             "pg_monitor",
         );
