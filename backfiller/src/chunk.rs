@@ -11,6 +11,7 @@ mod rate;
 mod setbacks;
 mod shift;
 mod size;
+mod watch;
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ pub async fn serve(settings: Settings) -> Result<ExitCode, Error> {
     let role = Role {
         name: "backfiller",
         worker: settings.backfiller.name.clone(),
-        data_connections: u32::from(slots) + 2,
+        data_connections: u32::from(slots) + 3,
     };
     let start = move |work: Assignment| {
         crate::start(Context {

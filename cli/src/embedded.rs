@@ -61,7 +61,7 @@ pub struct Embedded {
 pub async fn connect(place: &Place, clock: &Arc<dyn Clock>) -> Result<Target, Error> {
     let presence = Presence {
         application_name: format!("sluice {}", process_name()),
-        data_connections: u32::from(SLOTS) + 2 + verifier::DATA_CONNECTIONS,
+        data_connections: u32::from(SLOTS) + 3 + verifier::DATA_CONNECTIONS,
     };
     Ok(Target::connect(
         place.name.clone(),

@@ -1,10 +1,9 @@
 //! One look at a job while it is followed: what the rest rule and the progress line need, in few short reads.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::jobs::Job;
-use ledger::pace::Pace;
+use ledger::pace::{Pace, Stopped};
 use ledger::status::Counts;
 use ledger::{JobState, Ledger, Plan};
 use proto::JobId;
@@ -23,7 +22,7 @@ pub struct View {
     /// Counts.
     pub counts: Counts,
     /// What the planner allows, and for how long signals stopped it.
-    pub pace: Option<(Pace, Duration)>,
+    pub pace: Option<(Pace, Stopped)>,
 }
 
 impl View {
@@ -80,9 +79,7 @@ mod tests {
             let pace = Pace {
                 go: false,
                 reason: Some(why.to_owned()),
-                max_parallel: 1,
-                rows_per_second: None,
-                shared: false,
+                ..Pace::full(1)
             };
             is_throttled(&example::job(state), &pace)
         };

@@ -5,6 +5,8 @@
 //! about them that decides whether a change is safe: what depends on a column, what replicates the
 //! table, what would fire when it is written.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The kind of database behind a target.
@@ -24,6 +26,13 @@ pub struct TableName {
     pub schema: String,
     /// Table.
     pub name: String,
+}
+
+/// For people; SQL takes [`crate::postgres::ident::table`].
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
 }
 
 /// Facts about a database and the tables that were asked for.

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`catalog`] and [`mirror`] (what a table is and how it is mirrored, as values), [`sql`] (the
 //! door for SQL text that is built at run time), [`db`] (one kind of connection for both engines), [`mod@error`] and
-//! [`relation`] (what is asked of either); then [`postgres`] and [`sqlite`]: `ident` and `error` first, since
+//! [`relation`] (what is asked of either), [`signal`] (what pressure there is, by name); then [`postgres`] and [`sqlite`]: `ident` and `error` first, since
 //! everything leans on them; `session` (whom are we talking to); `catalog` and
 //! `fingerprint` (what is there, and is it still); `expression` and `triggers` (what the author wants, made
 //! safe).
@@ -17,5 +17,6 @@ pub mod error;
 pub mod mirror;
 pub mod postgres;
 pub mod relation;
+pub mod signal;
 pub mod sql;
 pub mod sqlite;

@@ -55,7 +55,7 @@ impl Place<'_> {
         let clock: Arc<dyn Clock> = SystemClock::shared();
         let presence = Presence {
             application_name: name,
-            data_connections: 4,
+            data_connections: 6,
         };
         Target::connect("test".into(), settings, &presence, Missing::Create, &clock).await
     }

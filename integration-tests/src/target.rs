@@ -87,6 +87,7 @@ pub fn smallest_plan(table: &str) -> Plan {
             max_rows_per_second: None,
             max_wal_bytes_per_second: None,
             max_replica_lag: Duration::from_secs(5),
+            throttle: ledger::plan::Throttle::default(),
             target_batch: Duration::from_millis(200),
         },
         flip: None,

@@ -22,7 +22,7 @@ pub use facts::{FailedChunk, RecentChunks, SweepFacts};
 pub(crate) use fence::move_fence;
 pub use fence::{Progress, advance, batch_mark};
 pub use issue::{ChunkKind, NewChunk, create};
-pub use leave::{Leave, STALE_AFTER, leave, leave_to_write};
+pub use leave::{Leave, SLOWEST, STALE_AFTER, leave, leave_to_write};
 pub(crate) use row::{block, leaf_of, oid, read_chunk};
 pub use tiling::TILING;
 

@@ -7,7 +7,7 @@
 //! where it was used last, [`failover`] puts it in order if its server was promoted, [`copies`] is what a person makes of one that was copied;
 //! [`jobs`] holds the compare-and-set that every change of a job's state goes through; [`tasks`]
 //! and [`chunks`] are the work with its leases and fences; [`checks`] is what the verifier found;
-//! [`flags`] move the application; [`commands`], [`events`], [`pace`] and [`status`] are what people see and say; [`role`] is what the
+//! [`flags`] move the application; [`commands`], [`events`], [`pace`], [`pulse`] and [`status`] are what people see and say; [`role`] is what the
 //! processes that work on tasks have in common.
 //!
 //! Statements are constants beside the function that runs them, each with a leading comment tag so
@@ -30,6 +30,7 @@ pub mod migrations;
 pub mod open;
 pub mod pace;
 pub mod plan;
+pub mod pulse;
 pub mod quarantine;
 pub mod role;
 pub mod shares;

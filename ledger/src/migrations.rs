@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::standing;
 
 /// Format of the ledger after the last migration below.
-pub const FORMAT: i32 = 2;
+pub const FORMAT: i32 = 3;
 
 /// The oldest format whose builds may write a ledger of [`FORMAT`].
 pub const OLDEST_WRITER: i32 = 1;
@@ -56,6 +56,12 @@ const MIGRATIONS: &[Migration] = &[
         name: "budget",
         postgresql: include_str!("../migrations/postgresql/0002_budget.sql"),
         sqlite: include_str!("../migrations/sqlite/0002_budget.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "throttle",
+        postgresql: include_str!("../migrations/postgresql/0003_throttle.sql"),
+        sqlite: include_str!("../migrations/sqlite/0003_throttle.sql"),
     },
 ];
 

@@ -184,8 +184,8 @@ const DATA_GRANTS: &[&str] = &[
     "GRANT SELECT ON sluice.throttle, sluice.share, sluice.job, sluice.task",
 ];
 
-/// The monitor role reads only.
-const MONITOR_GRANTS: &[&str] = &["GRANT USAGE ON SCHEMA sluice"];
+/// The monitor role reads only: on a replica, what the primary's verifier wrote last.
+const MONITOR_GRANTS: &[&str] = &["GRANT USAGE ON SCHEMA sluice", "GRANT SELECT ON sluice.pulse"];
 
 /// The ledger's row, if there is one that this build may write.
 pub(crate) async fn known(conn: &mut Connection) -> Result<Option<Entry>, Error> {

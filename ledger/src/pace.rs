@@ -3,21 +3,24 @@
 use engine::db::{self, Connection};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use proto::{JobId, LeaseId};
 
 use crate::error::Error;
 use crate::open::Ledger;
 
+pub use engine::signal::Kind;
+
 /// A reading of one signal from one source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
-    /// Which: `replica_lag`.
+    /// Which: a name of [`Kind`], or [`SAMPLER`].
     pub name: String,
-    /// From where: the replica's `application_name`.
+    /// From where: a replica, a slot, a table, or `primary`.
     pub source: String,
     /// The reading, in `unit`; None with a problem: unreadable, so stop.
     pub value: Option<f64>,
-    /// `seconds`.
+    /// Such as `seconds`.
     pub unit: String,
     /// Why there is no value.
     pub problem: Option<String>,
@@ -29,7 +32,7 @@ pub struct Signal {
 }
 
 /// What the planner allows a job now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pace {
     /// Work may be done.
     pub go: bool,
@@ -41,10 +44,42 @@ pub struct Pace {
     pub rows_per_second: Option<u64>,
     /// A rate of the job or of its target is limited: each lease needs a share of its own.
     pub shared: bool,
+    /// Which signal stops it.
+    pub signal: Option<String>,
+    /// Part of its speed at which it works, above 0 and at most 1.
+    pub factor: f64,
+    /// Which signal eased it last, with its value and how low it must get; None at full speed.
+    pub eased_by: Option<String>,
+}
+
+impl Pace {
+    /// Full speed within a number of chunks.
+    #[must_use]
+    pub fn full(max_parallel: u32) -> Self {
+        Self {
+            go: true,
+            reason: None,
+            max_parallel,
+            rows_per_second: None,
+            shared: false,
+            signal: None,
+            factor: 1.0,
+            eased_by: None,
+        }
+    }
+}
+
+/// For how long signals have stopped a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// In all, up to now.
+    pub total: Duration,
+    /// Since when one stops it now, by the database's clock.
+    pub since: Option<Timestamp>,
 }
 
 /// Name of the signal that says how far behind a replica is, in seconds.
-pub const REPLICA_LAG: &str = "replica_lag";
+pub const REPLICA_LAG: &str = Kind::ReplicaLag.as_str();
 
 /// Name of the signal that says that somebody samples at all; written with every batch of readings,
 /// an empty one too. Without it a dead verifier beside a database without replicas would look like "all is well".
@@ -144,10 +179,10 @@ impl Ledger {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn pace(&self, job: JobId) -> Result<Option<(Pace, Duration)>, Error> {
+    pub async fn pace(&self, job: JobId) -> Result<Option<(Pace, Stopped)>, Error> {
         let row = db::query(
             "/* ledger.pace */
-            SELECT go, reason, max_parallel, rows_per_second, shared,
+            SELECT go, reason, max_parallel, rows_per_second, shared, signal, factor, eased_by, stopped_at,
                 stopped_ms + CAST(coalesce(extract(epoch FROM clock_timestamp() - stopped_at) * 1000, 0) AS bigint) AS stopped_ms
             FROM sluice.throttle
             WHERE job = $1",
@@ -157,7 +192,8 @@ impl Ledger {
         .await
         .map_err(Error::of("ledger.pace"))?;
         row.map(|row| {
-            let stopped: i64 = row.try_get("stopped_ms")?;
+            let total: i64 = row.try_get("stopped_ms")?;
+            let since: Option<jiff_sqlx::Timestamp> = row.try_get("stopped_at")?;
             Ok((
                 Pace {
                     go: row.try_get("go")?,
@@ -167,8 +203,14 @@ impl Ledger {
                         .try_get::<Option<i64>, _>("rows_per_second")?
                         .map(i64::unsigned_abs),
                     shared: row.try_get("shared")?,
+                    signal: row.try_get("signal")?,
+                    factor: row.try_get("factor")?,
+                    eased_by: row.try_get("eased_by")?,
                 },
-                Duration::from_millis(stopped.unsigned_abs()),
+                Stopped {
+                    total: Duration::from_millis(total.unsigned_abs()),
+                    since: since.map(|at| at.to_jiff()),
+                },
             ))
         })
         .transpose()
@@ -199,8 +241,9 @@ pub async fn set(
 ) -> Result<(), Error> {
     db::query(
         "/* ledger.pace_set */
-        INSERT INTO sluice.throttle AS t (job, go, reason, max_parallel, rows_per_second, shared, stopped_at)
-        SELECT $1, $2, $3, $4, $5, $8, CASE WHEN $6 THEN clock_timestamp() END
+        INSERT INTO sluice.throttle AS t (
+            job, go, reason, max_parallel, rows_per_second, shared, signal, factor, eased_by, stopped_at)
+        SELECT $1, $2, $3, $4, $5, $8, $9, $10, $11, CASE WHEN $6 THEN clock_timestamp() END
         WHERE EXISTS (
             SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $7 AND until > clock_timestamp())
         ON CONFLICT (job) DO UPDATE
@@ -209,6 +252,9 @@ pub async fn set(
             max_parallel = excluded.max_parallel,
             rows_per_second = excluded.rows_per_second,
             shared = excluded.shared,
+            signal = excluded.signal,
+            factor = excluded.factor,
+            eased_by = excluded.eased_by,
             beat_at = clock_timestamp(),
             stopped_ms = t.stopped_ms + CASE
                 WHEN t.stopped_at IS NOT NULL AND NOT $6
@@ -224,6 +270,9 @@ pub async fn set(
     .bind(!pace.go && stop == StopKind::Signal)
     .bind(planner.0)
     .bind(pace.shared)
+    .bind(&pace.signal)
+    .bind(pace.factor)
+    .bind(&pace.eased_by)
     .execute(conn)
     .await
     .map_err(Error::of("ledger.pace_set"))?;

@@ -7,6 +7,7 @@
 
 mod cutover;
 mod step;
+mod throttle;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::job::JobState;
 
 pub use cutover::{Contract, Flip, MIRROR_STAYS, Sides};
 pub use step::{OnlyIf, Phase, RefuseIf, Risk, RiskLevel, Step, StepMode};
+pub use throttle::Throttle;
 
 /// Version of the plan document; a reader refuses one that is newer.
 pub const FORMAT: u32 = 1;
@@ -159,6 +161,9 @@ pub struct Budget {
     pub max_wal_bytes_per_second: Option<u64>,
     /// Above this replica lag nothing is written.
     pub max_replica_lag: Duration,
+    /// What the other signals may show.
+    #[serde(default, skip_serializing_if = "Throttle::is_empty")]
+    pub throttle: Throttle,
     /// A batch aims at this time.
     pub target_batch: Duration,
 }

@@ -39,6 +39,8 @@ pub struct Counts {
     pub chunks_failed: u64,
     /// Batches that had to be repeated, and chunks that were taken over.
     pub retried: u64,
+    /// Batches that gave way to a session that waited for them.
+    pub gave_way: u64,
     /// Blocks of the current sweeps, and how many of them are done.
     pub blocks_total: u64,
     /// Blocks behind the cursors of the current sweeps.
@@ -135,6 +137,7 @@ impl Ledger {
             chunks_leased: get("chunks_leased")?,
             chunks_failed: get("chunks_failed")?,
             retried: get("retried")?,
+            gave_way: get("gave_way")?,
             blocks_total: get("blocks_total")?,
             blocks_done: get("blocks_done")?,
             rows_seen: get("rows_seen")?,
@@ -244,6 +247,7 @@ chunks AS (
         coalesce(sum(k.rows_seen), 0)::bigint AS rows_seen,
         coalesce(sum(k.rows_changed), 0)::bigint AS rows_changed,
         coalesce(sum(k.retries + greatest(k.attempt - 1, 0)), 0)::bigint AS retried,
+        coalesce(sum(k.gave_way), 0)::bigint AS gave_way,
         coalesce(sum(k.cursor_block - c.first_block) FILTER (WHERE c.sweep = u.sweep), 0)::bigint AS blocks_done
     FROM sluice.chunk c
     JOIN sluice.chunk_cursor k ON k.chunk = c.id
@@ -253,6 +257,7 @@ SELECT chunks.total AS chunks_total,
     chunks.done AS chunks_done,
     chunks.failed AS chunks_failed,
     chunks.retried,
+    chunks.gave_way,
     chunks.rows_seen,
     chunks.rows_changed,
     chunks.blocks_done,

@@ -12,7 +12,7 @@ use engine::postgres::session::{Home, Route, SessionOptions};
 use proto::TargetName;
 use shared::clock::{Clock, within};
 use shared::service::{Part, chain};
-use shared::settings::{DatabaseRole, TargetBudget, TargetSettings};
+use shared::settings::{DatabaseRole, TargetBudget, TargetSettings, TargetThrottle};
 
 use crate::error::Error as LedgerError;
 use crate::open::{Ledger, Setup};
@@ -33,6 +33,8 @@ pub struct Target {
     pub monitor: Pool,
     /// What all jobs together may load it with.
     pub budget: TargetBudget,
+    /// Signals that its settings name.
+    pub throttle: Arc<TargetThrottle>,
     /// Where all of them lead.
     pub home: Home,
 }
@@ -156,7 +158,7 @@ impl Target {
         )
         .await?;
         let owner = open(DatabaseRole::Owner, "owner", 3, Route::Direct).await?;
-        let monitor = open(DatabaseRole::Monitor, "monitor", 2, Route::Direct).await?;
+        let monitor = open(DatabaseRole::Monitor, "monitor", 3, Route::Direct).await?;
         let ledger = match missing {
             Missing::Fail => Ledger::open(ledger_pool, name.clone()).await,
             Missing::Create => {
@@ -179,6 +181,7 @@ impl Target {
             owner,
             monitor,
             budget: settings.budget,
+            throttle: Arc::new(settings.throttle.clone()),
             home: home.clone(),
         })
     }

@@ -1,45 +1,78 @@
 //! From budget and signals to the pace of a job. Pure.
 //!
-//! The rules: a person's word and the job's state come first; then every required signal must be
-//! there, fresh, readable and under its limit (invariant 7: it fails closed). A job that a signal stopped goes on only
-//! below the resume level, so that it does not flutter around the limit. How the rates are shared among leases is [`crate::budget`]'s.
+//! A person's word and the job's state come first. Then somebody must sample, the time must be one in which rows may be written, and every
+//! signal that has a limit must be there, fresh, readable and not above it (invariant 7: it fails closed). Between a signal's low level and
+//! its stop level the pace is eased; a job that was stopped goes on only at the low level, so that it does not flutter around the stop level.
+//!
+//! - `rule`: how one signal is judged; `rules`: which signal has which levels, from the spec and from the settings;
+//! - `window`: the hours in which rows may be written;
+//! - `ease`: how fast the pace falls and rises again.
+//!
+//! How the rates are shared among leases is [`crate::budget`]'s.
+
+mod ease;
+mod rule;
+mod rules;
+mod window;
+
+pub use ease::eased;
+pub use rule::{Finding, Levels, Rule, Sources};
+pub use rules::rules;
+pub use window::{Hours, WindowError};
 
 use std::time::Duration;
 
-use ledger::pace::{Pace, REPLICA_LAG, SAMPLER, Signal, StopKind};
+use jiff::Timestamp;
+use ledger::pace::{Pace, SAMPLER, Signal, StopKind};
 use ledger::plan::Budget;
+use shared::settings::TargetThrottle;
 
 use crate::budget::Limits;
 use crate::decide::Machine;
 
 /// A reading older than this is no reading.
-const MAX_AGE: Duration = Duration::from_secs(5);
+pub const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// Part of the limit below which a stopped job goes on.
-const RESUME: f64 = 0.5;
+/// What a stop is called that no signal makes but the hour.
+pub const WINDOW: &str = "window";
 
-/// What the job may do now, and what kind of reason stops it. `leased` tasks are in hand; a worker that knows no shares takes an even
-/// part. `signals` is None where there is nothing to sample: a file has no replicas.
+/// Everything that a pace depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The job.
+    pub machine: &'a Machine,
+    /// Its tables, as signals name them.
+    pub tables: &'a [String],
+    /// The rates of the target.
+    pub target: Limits,
+    /// The signals that the target's settings name.
+    pub throttle: &'a TargetThrottle,
+    /// What was sampled; None where there is nothing to sample: a file has no server.
+    pub signals: Option<&'a [Signal]>,
+    /// Tasks in hand; a worker that knows no shares takes an even part.
+    pub leased: u64,
+    /// The wall clock, for the hours in which rows may be written.
+    pub now: Timestamp,
+    /// What was said before.
+    pub before: Option<&'a Pace>,
+    /// Whether it is time to change how much the pace is eased.
+    pub step: Step,
+}
+
+/// Whether the factor moves: it does so about once a second, however often the pace is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It stays.
+    Hold,
+    /// It moves.
+    Due,
+}
+
+/// What the job may do now, and what kind of reason stops it.
 #[must_use]
-pub fn pace(
-    machine: &Machine,
-    target: Limits,
-    signals: Option<&[Signal]>,
-    leased: u64,
-    before: Option<&Pace>,
-) -> (Pace, StopKind) {
-    let budget = &machine.budget;
-    let rows = [budget.max_rows_per_second, target.rows]
-        .into_iter()
-        .flatten()
-        .min();
-    let mut pace = Pace {
-        go: true,
-        reason: None,
-        max_parallel: budget.max_parallel,
-        rows_per_second: rows.map(|r| (r / u64::from(budget.max_parallel.max(1)).max(leased)).max(1)),
-        shared: target.any() || limits(budget).any(),
-    };
+pub fn pace(situation: &Situation<'_>) -> (Pace, StopKind) {
+    let machine = situation.machine;
+    let mut pace = unhindered(situation);
     if !machine.writes_rows() {
         pace.go = false;
         pace.reason = Some(
@@ -49,21 +82,69 @@ pub fn pace(
         );
         return (pace, StopKind::Other);
     }
-    let Some(signals) = signals else {
-        return (pace, StopKind::Other);
+    let before = situation.before;
+    let stopped_by = before.filter(|b| !b.go).and_then(|b| b.signal.as_deref());
+    let finding = look(situation, stopped_by);
+    let was = before.map_or(1.0, |b| b.factor);
+    let pressed = !matches!(finding, Finding::Fine);
+    pace.factor = match situation.step {
+        Step::Due => eased(was, pressed),
+        Step::Hold => was,
     };
-    let stopped =
-        before.is_some_and(|b| !b.go && b.reason.as_deref().is_some_and(|r| r.starts_with(REPLICA_LAG)));
-    if let Some(reason) = sampler_fault(signals).or_else(|| {
-        signals
-            .iter()
-            .filter(|s| s.name == REPLICA_LAG)
-            .find_map(|s| lag_fault(s, machine, stopped))
-    }) {
-        pace.go = false;
-        pace.reason = Some(reason);
+    match finding {
+        Finding::Stop { signal, reason } => {
+            pace.go = false;
+            pace.reason = Some(reason);
+            pace.signal = Some(signal.to_owned());
+        }
+        Finding::High(why) => pace.eased_by = Some(why),
+        Finding::Fine => pace.eased_by = before.and_then(|b| b.eased_by.clone()),
+    }
+    if pace.factor >= 1.0 {
+        pace.eased_by = None;
     }
     (pace, StopKind::Signal)
+}
+
+/// The pace if nothing stood against it.
+fn unhindered(situation: &Situation<'_>) -> Pace {
+    let budget = &situation.machine.budget;
+    let rows = [budget.max_rows_per_second, situation.target.rows];
+    let rows = rows.into_iter().flatten().min();
+    let parts = u64::from(budget.max_parallel.max(1)).max(situation.leased);
+    Pace {
+        rows_per_second: rows.map(|r| (r / parts).max(1)),
+        shared: situation.target.any() || limits(budget).any(),
+        ..Pace::full(budget.max_parallel)
+    }
+}
+
+/// The first thing that stops the work, or else the first that is high.
+fn look(situation: &Situation<'_>, stopped_by: Option<&str>) -> Finding {
+    if let Some(reason) = window::closed(&situation.machine.budget.throttle.windows, situation.now) {
+        return Finding::Stop {
+            signal: WINDOW,
+            reason,
+        };
+    }
+    let Some(signals) = situation.signals else {
+        return Finding::Fine;
+    };
+    if let Some(reason) = sampler_fault(signals) {
+        return Finding::Stop {
+            signal: SAMPLER,
+            reason,
+        };
+    }
+    let mut high = None;
+    for rule in rules(&situation.machine.budget, situation.tables, situation.throttle) {
+        match rule.judge(signals, stopped_by == Some(rule.kind.as_str())) {
+            Finding::Fine => {}
+            Finding::High(why) => high = high.or(Some(why)),
+            stop @ Finding::Stop { .. } => return stop,
+        }
+    }
+    high.map_or(Finding::Fine, Finding::High)
 }
 
 /// The rates of a job's budget.
@@ -87,144 +168,5 @@ fn sampler_fault(signals: &[Signal]) -> Option<String> {
     }
 }
 
-fn lag_fault(signal: &Signal, machine: &Machine, stopped: bool) -> Option<String> {
-    let limit = machine.budget.max_replica_lag.as_secs_f64();
-    let who = &signal.source;
-    if signal.age > MAX_AGE {
-        return signal.required.then(|| {
-            format!(
-                "{REPLICA_LAG} of {who} was last read {:.0} s ago (limit {} s)",
-                signal.age.as_secs_f64(),
-                MAX_AGE.as_secs()
-            )
-        });
-    }
-    match (signal.value, &signal.problem) {
-        (_, Some(problem)) => signal
-            .required
-            .then(|| format!("{REPLICA_LAG} of {who} cannot be read: {problem}")),
-        (None, None) => signal
-            .required
-            .then(|| format!("{REPLICA_LAG} of {who} has no value")),
-        (Some(lag), None) if lag > limit => Some(format!(
-            "{REPLICA_LAG} of {who} is {lag:.1} s, limit {limit:.1} s"
-        )),
-        (Some(lag), None) if stopped && lag > limit * RESUME => Some(format!(
-            "{REPLICA_LAG} of {who} is {lag:.1} s, work goes on below {:.1} s",
-            limit * RESUME
-        )),
-        (Some(_), None) => None,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decide::tests_support::machine;
-    use ledger::job::JobState;
-
-    fn signal(name: &str, value: Option<f64>, age: f64) -> Signal {
-        Signal {
-            name: name.to_owned(),
-            source: "replica1".to_owned(),
-            value,
-            unit: "seconds".to_owned(),
-            problem: value.is_none().then(|| "not connected".to_owned()),
-            required: true,
-            age: Duration::from_secs_f64(age),
-        }
-    }
-
-    fn check(signals: &[Signal], before: Option<&Pace>, expected: Option<&str>) {
-        let mut machine = machine();
-        machine.state = JobState::Backfilling;
-        machine.budget.max_replica_lag = Duration::from_secs(2);
-        let (pace, _) = pace(&machine, Limits::default(), Some(signals), 0, before);
-        match expected {
-            None => assert!(pace.go, "{pace:?}"),
-            Some(part) => assert!(
-                !pace.go && pace.reason.as_deref().is_some_and(|r| r.contains(part)),
-                "{pace:?}"
-            ),
-        }
-    }
-
-    #[test]
-    fn nothing_is_waited_for_where_there_is_nothing_to_sample() {
-        let mut machine = machine();
-        machine.state = JobState::Backfilling;
-        assert!(super::pace(&machine, Limits::default(), None, 0, None).0.go);
-    }
-
-    #[test]
-    fn work_stops_unless_every_required_signal_is_fresh_readable_and_low() {
-        let alive = signal(SAMPLER, Some(0.0), 0.1);
-        check(&[], None, Some("no verifier"));
-        check(
-            &[signal(SAMPLER, Some(0.0), 9.0)],
-            None,
-            Some("no verifier has sampled the signals for 9 s"),
-        );
-        check(std::slice::from_ref(&alive), None, None);
-        check(&[alive.clone(), signal(REPLICA_LAG, Some(0.3), 0.1)], None, None);
-        check(
-            &[alive.clone(), signal(REPLICA_LAG, Some(2.5), 0.1)],
-            None,
-            Some("is 2.5 s, limit 2.0 s"),
-        );
-        check(
-            &[alive.clone(), signal(REPLICA_LAG, Some(0.3), 7.0)],
-            None,
-            Some("last read 7 s ago"),
-        );
-        check(
-            &[alive, signal(REPLICA_LAG, None, 0.1)],
-            None,
-            Some("cannot be read: not connected"),
-        );
-    }
-
-    #[test]
-    fn a_stopped_job_goes_on_only_below_the_resume_level() {
-        let alive = signal(SAMPLER, Some(0.0), 0.1);
-        let before = Pace {
-            go: false,
-            reason: Some("replica_lag of replica1 is 3.0 s, limit 2.0 s".to_owned()),
-            max_parallel: 1,
-            rows_per_second: None,
-            shared: false,
-        };
-        check(
-            &[alive.clone(), signal(REPLICA_LAG, Some(1.5), 0.1)],
-            Some(&before),
-            Some("goes on below 1.0 s"),
-        );
-        check(&[alive, signal(REPLICA_LAG, Some(0.9), 0.1)], Some(&before), None);
-    }
-
-    #[test]
-    fn workers_that_know_no_shares_take_even_parts_of_the_lower_limit() {
-        let mut machine = machine();
-        machine.state = JobState::Backfilling;
-        machine.budget.max_parallel = 4;
-        machine.budget.max_rows_per_second = Some(20_000);
-        let part = |machine: &Machine, target: Limits, leased| {
-            let (pace, _) = super::pace(machine, target, None, leased, None);
-            (pace.shared, pace.rows_per_second)
-        };
-        assert_eq!(part(&machine, Limits::default(), 0), (true, Some(5_000)));
-        machine.budget.max_parallel = 1;
-        assert_eq!(
-            part(&machine, Limits::default(), 4),
-            (true, Some(5_000)),
-            "four leases are still in hand"
-        );
-        let target = Limits {
-            rows: Some(400),
-            wal_bytes: None,
-        };
-        assert_eq!(part(&machine, target, 4), (true, Some(100)));
-        machine.budget.max_rows_per_second = None;
-        assert_eq!(part(&machine, Limits::default(), 4), (false, None));
-    }
-}
+mod tests;

@@ -272,6 +272,14 @@ fn gates(page: &mut Page, plan: &Plan) {
     }
 }
 
+fn hours(windows: &[String]) -> String {
+    if windows.is_empty() {
+        String::new()
+    } else {
+        format!(", nor outside of {}", windows.join(" and "))
+    }
+}
+
 fn budget(page: &mut Page, plan: &Plan) {
     let budget = &plan.budget;
     let rows = budget.max_rows_per_second.map_or_else(
@@ -288,11 +296,13 @@ fn budget(page: &mut Page, plan: &Plan) {
     );
     let beside = match plan.engine {
         EngineKind::Postgresql => format!(
-            "nothing is written while a replica is more than {} behind",
-            written(budget.max_replica_lag)
+            "nothing is written while a replica is more than {} behind{}",
+            written(budget.max_replica_lag),
+            hours(&budget.throttle.windows)
         ),
         EngineKind::Sqlite => {
-            "the file has one writer, so the application waits for a batch that runs".to_owned()
+            let hours = hours(&budget.throttle.windows);
+            format!("the file has one writer, so the application waits for a batch that runs{hours}")
         }
     };
     page.title("budget");

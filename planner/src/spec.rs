@@ -12,6 +12,7 @@ mod reference;
 pub(crate) mod section;
 mod sections;
 mod similar;
+mod throttle;
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,9 @@ use serde_json::{Value, json};
 pub use fault::{Code, Fault};
 pub use keys::{Form, Key, Presence};
 pub use reference::markdown as reference;
-pub use sections::{Backfill, Contract, Flip, Throttle, Verify};
+pub use sections::{Backfill, Contract, Flip, Verify};
 pub(crate) use similar::nearest;
+pub use throttle::Throttle;
 
 use crate::kinds::Change;
 use node::Node;
@@ -130,7 +132,7 @@ fn read(root: &Node, file: Option<&str>, faults: &mut Faults) -> Option<Spec> {
         .child("backfill", sections::BACKFILL)
         .and_then(|mut keys| Backfill::read(&mut keys));
     let throttle = top
-        .child("throttle", sections::THROTTLE)
+        .child("throttle", throttle::THROTTLE)
         .and_then(|mut keys| Throttle::read(&mut keys));
     let flip = top
         .child("flip", sections::FLIP)

@@ -9,6 +9,7 @@ mod fault;
 mod read;
 mod redact;
 mod table;
+mod throttle;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use fault::{Error, Fault};
 pub use redact::redact_url;
+pub use throttle::{QuerySettings, TargetThrottle};
 
 /// The file that is read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "sluice.toml";
@@ -62,6 +64,8 @@ pub struct TargetSettings {
     pub acknowledge_publications: Vec<String>,
     /// What all jobs together may load it with.
     pub budget: TargetBudget,
+    /// Signals that a spec must not name by itself.
+    pub throttle: TargetThrottle,
 }
 
 /// The load that all jobs of a target together may make, however many workers there are. A job's own budget lies within it.
@@ -102,6 +106,7 @@ impl TargetSettings {
             replicas: Vec::new(),
             acknowledge_publications: Vec::new(),
             budget: TargetBudget::default(),
+            throttle: TargetThrottle::default(),
         }
     }
 
@@ -151,6 +156,7 @@ impl fmt::Debug for TargetSettings {
             .field("replicas", &self.replicas)
             .field("acknowledge_publications", &self.acknowledge_publications)
             .field("budget", &self.budget)
+            .field("throttle", &self.throttle)
             .finish()
     }
 }

@@ -4,105 +4,96 @@
 //! configured, stays required, so that its absence stops the work; and if nobody samples at all, the rows grow stale,
 //! which stops it too. A verifier that takes over in the middle of a job takes the required replicas from the ledger, not from who
 //! happens to be connected.
+//!
+//! Everything is read side by side, each within a limit, so that what does not answer delays nothing else for long: `primary` reads the
+//! server, `work` what our own jobs do to their tables, `replicas` each replica that is configured by URL, `checks` the HTTP checks.
+//! `required` is what is remembered of replicas.
+
+mod checks;
+mod primary;
+mod replicas;
+mod required;
+mod work;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::catalog::EngineKind;
-use engine::db::Raw;
-use engine::postgres::replica_lag::{Reading, ReplicaLag};
+use engine::signal::{Kind, Reading};
 use ledger::pace::{REPLICA_LAG, Signal};
 use ledger::role::site::Site;
 use proto::LeaseId;
 use shared::clock::within;
 use shared::service::chain;
 
+use self::checks::Checks;
+use self::primary::Primary;
+use self::replicas::Replicas;
+use self::required::{NOBODY, Required, signal};
+
+/// From the beginning of one round to that of the next, unless it takes longer.
 const EVERY: Duration = Duration::from_secs(1);
+/// The shortest rest between two rounds.
+const LEAST_REST: Duration = Duration::from_millis(100);
 /// A round that takes longer waits on a socket whose other end is gone: its lease has lapsed by then, and its connections are dropped.
 const ROUND_LIMIT: Duration = ledger::leases::LEASE.saturating_add(SAMPLE_LIMIT);
-/// A sample that takes longer is a reading that could not be made.
+/// A sample that takes longer is a reading that could not be made. Two rounds of that length are shorter than the age at which the planner
+/// takes a reading for stale, so that its reason, and not its age, is what stops the work.
 const SAMPLE_LIMIT: Duration = Duration::from_secs(2);
 /// Name of the lease.
 const LEASE_NAME: &str = "sampler";
-/// Source of the row that says that nothing at all can be read.
-const NOBODY: &str = "primary";
 
 /// What is remembered between two samples of one job's time.
 struct Sampling {
-    lag: ReplicaLag,
-    required: BTreeSet<String>,
-    begun: bool,
+    required: Required,
+    primary: Primary,
+    replicas: Replicas,
+    checks: Checks,
 }
 
 impl Sampling {
-    fn begin(required: BTreeSet<String>) -> Self {
+    fn begin(site: &Arc<Site>, required: BTreeSet<String>, lease: LeaseId) -> Self {
         Self {
-            lag: ReplicaLag::new(required.iter().cloned().collect()),
-            required,
-            begun: false,
+            primary: Primary::begin(&required),
+            required: Required::begin(required),
+            replicas: Replicas::begin(site, lease),
+            checks: Checks::begin(&site.target.throttle),
         }
     }
 
-    /// The rows for a sample that could be made. Who is there at the first one is required from then on.
-    fn signals(&mut self, readings: Vec<Reading>) -> Vec<Signal> {
-        if !self.begun {
-            self.begun = true;
-            self.required.extend(readings.iter().map(|r| r.source.clone()));
+    /// Reads everything, and says it as rows.
+    async fn sample(&mut self, site: &Site, now: Duration) -> Vec<Signal> {
+        let (primary, work, replicas, checks) = tokio::join!(
+            primary::sample(&mut self.primary, site, now),
+            work::sample(site),
+            self.replicas.sample(site, now),
+            self.checks.sample(site),
+        );
+        let mut beside: Vec<Reading> = work;
+        beside.extend(checks);
+        match primary {
+            Ok((lags, others)) => {
+                beside.extend(others);
+                let lags = lags.into_iter().chain(replicas).collect();
+                let mut signals = self.required.signals(lags);
+                signals.push(signal(Reading::of(Kind::ReplicaLag, NOBODY, 0.0), false));
+                signals.extend(beside.into_iter().map(|reading| signal(reading, false)));
+                signals
+            }
+            Err(why) => {
+                tracing::warn!(target_name = %site.target.name, "the signals of the primary cannot be read: {why}");
+                let mut signals = self.required.problems(&why);
+                signals.extend(beside.into_iter().map(|reading| signal(reading, false)));
+                signals
+            }
         }
-        worst_per_source(readings)
-            .into_iter()
-            .map(|reading| {
-                let required = self.required.contains(&reading.source);
-                signal(reading.source, reading.lag, reading.problem, required)
-            })
-            .collect()
-    }
-
-    /// The rows for one that could not: every required source has the problem; without any, nobody knows whether
-    /// there should be one.
-    fn problems(&self, why: &str) -> Vec<Signal> {
-        let mut sources: Vec<String> = self.required.iter().cloned().collect();
-        sources.push(NOBODY.to_owned());
-        sources
-            .into_iter()
-            .map(|source| signal(source, None, Some(why.to_owned()), true))
-            .collect()
-    }
-}
-
-/// Replicas of one name are one signal: a problem of any of them counts, then a lag that is not known, then the largest.
-fn worst_per_source(readings: Vec<Reading>) -> Vec<Reading> {
-    let mut worst: Vec<Reading> = Vec::new();
-    for reading in readings {
-        let Some(known) = worst.iter_mut().find(|w| w.source == reading.source) else {
-            worst.push(reading);
-            continue;
-        };
-        known.lag = match (known.lag, reading.lag) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            (None, _) | (_, None) => None,
-        };
-        known.problem = known.problem.take().or(reading.problem);
-    }
-    worst
-}
-
-fn signal(source: String, lag: Option<Duration>, problem: Option<String>, required: bool) -> Signal {
-    Signal {
-        name: REPLICA_LAG.to_owned(),
-        source,
-        value: lag.map(|lag| lag.as_secs_f64()),
-        unit: "seconds".to_owned(),
-        problem,
-        required,
-        age: Duration::ZERO,
     }
 }
 
 /// Samples one target until the service stops; `replicas` are those that must be there by configuration.
 pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
-    // A file has no replicas, and every reading would take its one write lock.
+    // A file has no server, and every reading would take its one write lock.
     if site.target.data.engine() == EngineKind::Sqlite {
         return;
     }
@@ -110,6 +101,7 @@ pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
     let mut sampling = None;
     let mut tidied = false;
     while !site.is_stopping() {
+        let begun = site.clock.monotonic();
         let round = round(&site, &replicas, lease, &mut sampling, &mut tidied);
         match within(&*site.clock, ROUND_LIMIT, round).await {
             Some(Ok(())) => {}
@@ -120,7 +112,8 @@ pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
                 tracing::warn!(target_name = %site.target.name, "the ledger does not answer; no signals are written");
             }
         }
-        site.rest(EVERY).await;
+        let took = site.clock.monotonic().saturating_sub(begun);
+        site.rest(EVERY.saturating_sub(took).max(LEAST_REST)).await;
     }
     let dropping = site.target.ledger.drop_lease(LEASE_NAME, lease);
     if sampling.is_some()
@@ -131,7 +124,7 @@ pub(crate) async fn run(site: Arc<Site>, replicas: Vec<String>) {
 }
 
 async fn round(
-    site: &Site,
+    site: &Arc<Site>,
     replicas: &[String],
     lease: LeaseId,
     sampling: &mut Option<Sampling>,
@@ -154,21 +147,11 @@ async fn round(
     }
     let sampling = match sampling {
         Some(sampling) => sampling,
-        None => sampling.insert(Sampling::begin(required(site, replicas).await?)),
+        None => sampling.insert(Sampling::begin(site, required(site, replicas).await?, lease)),
     };
     // Before the reading, so that neither a lag nor an age is ever understated.
     let read_at = site.clock.monotonic();
-    let mut signals = match sample(site, &mut sampling.lag, read_at).await {
-        Ok(readings) => {
-            let mut signals = sampling.signals(readings);
-            signals.push(signal(NOBODY.to_owned(), Some(Duration::ZERO), None, false));
-            signals
-        }
-        Err(why) => {
-            tracing::warn!(target_name = %site.target.name, "replica lag cannot be read: {why}");
-            sampling.problems(&why)
-        }
-    };
+    let mut signals = sampling.sample(site, read_at).await;
     let age = site.clock.monotonic().saturating_sub(read_at);
     for signal in &mut signals {
         signal.age = age;
@@ -179,25 +162,14 @@ async fn round(
     Ok(())
 }
 
-async fn sample(site: &Site, lag: &mut ReplicaLag, now: Duration) -> Result<Vec<Reading>, String> {
-    let reading = async {
-        let mut conn = site.target.monitor.acquire().await.map_err(|e| chain(&e))?;
-        match conn.raw() {
-            Raw::Postgres(conn) => lag.sample(conn, now).await.map_err(|e| chain(&e)),
-            Raw::Sqlite(_) => Ok(Vec::new()),
-        }
-    };
-    within(&*site.clock, SAMPLE_LIMIT, reading)
-        .await
-        .unwrap_or_else(|| Err(format!("no answer within {} s", SAMPLE_LIMIT.as_secs())))
-}
-
-/// Who must be there: the configured ones, and those that an earlier sampler of this job found.
+/// Who must be there: the configured ones, and those that an earlier sampler of this job found. Whoever is configured by URL is asked
+/// itself, wherever it streams from.
 async fn required(site: &Site, replicas: &[String]) -> Result<BTreeSet<String>, ledger::Error> {
     let known = site.target.ledger.signals().await?;
-    let known = known
-        .into_iter()
-        .filter(|s| s.name == REPLICA_LAG && s.required && s.source != NOBODY);
+    let by_url = &site.target.throttle.replicas;
+    let known = known.into_iter().filter(|s| {
+        s.name == REPLICA_LAG && s.required && s.source != NOBODY && !by_url.contains_key(&s.source)
+    });
     Ok(known.map(|s| s.source).chain(replicas.iter().cloned()).collect())
 }
 
@@ -215,74 +187,5 @@ async fn tidy(site: &Site, replicas: &[String], lease: LeaseId) -> Result<(), le
         Ok(())
     } else {
         ledger.write_signals(&left, lease).await.map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reading(source: &str) -> Reading {
-        Reading {
-            source: source.to_owned(),
-            lag: Some(Duration::from_millis(250)),
-            problem: None,
-        }
-    }
-
-    fn rows(signals: &[Signal]) -> Vec<(&str, Option<f64>, bool)> {
-        signals
-            .iter()
-            .map(|s| (s.source.as_str(), s.value, s.required))
-            .collect()
-    }
-
-    #[test]
-    fn who_is_there_at_the_first_sample_is_required_and_who_comes_later_is_not() {
-        let mut sampling = Sampling::begin(BTreeSet::from(["configured".to_owned()]));
-        let first = sampling.signals(vec![reading("configured"), reading("a")]);
-        assert_eq!(
-            rows(&first),
-            [("configured", Some(0.25), true), ("a", Some(0.25), true)]
-        );
-        let later = sampling.signals(vec![reading("a"), reading("backup")]);
-        assert_eq!(
-            rows(&later),
-            [("a", Some(0.25), true), ("backup", Some(0.25), false)]
-        );
-    }
-
-    #[test]
-    fn of_two_replicas_with_one_name_the_worse_one_counts() {
-        let slow = Reading {
-            lag: Some(Duration::from_secs(40)),
-            ..reading("a")
-        };
-        let gone = Reading {
-            lag: None,
-            problem: Some("gone".to_owned()),
-            ..reading("a")
-        };
-        for (readings, lag, problem) in [
-            (vec![slow.clone(), reading("a")], Some(40.0), None),
-            (vec![reading("a"), slow.clone()], Some(40.0), None),
-            (vec![gone.clone(), slow.clone()], None, Some("gone")),
-            (vec![slow, gone], None, Some("gone")),
-        ] {
-            let signals = Sampling::begin(BTreeSet::new()).signals(readings);
-            assert_eq!(rows(&signals), [("a", lag, true)]);
-            assert_eq!(signals[0].problem.as_deref(), problem);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_stops_the_work_even_if_no_replica_is_known() {
-        let mut sampling = Sampling::begin(BTreeSet::new());
-        assert_eq!(rows(&sampling.problems("no")), [(NOBODY, None, true)]);
-        sampling.signals(vec![reading("a")]);
-        assert_eq!(
-            rows(&sampling.problems("no")),
-            [("a", None, true), (NOBODY, None, true)]
-        );
     }
 }

@@ -47,6 +47,7 @@ pub(super) struct Order {
     pub(super) statement_timeout: Duration,
     /// What happened since the last commit, to be counted with this one.
     pub(super) retries: u32,
+    pub(super) gave_way: u32,
     pub(super) throttled: Duration,
 }
 
@@ -61,6 +62,8 @@ pub(super) enum Batch {
         /// By how many bytes the server's write-ahead log grew meanwhile; 0 where the share does not limit it.
         wal_bytes: u64,
         share: Share,
+        /// Part of its speed at which the worker may go on.
+        factor: f64,
         /// From the moment in which the transaction had begun: on SQLite that is how long it held the write lock.
         held: Duration,
     },
@@ -72,6 +75,8 @@ pub(super) enum Batch {
     Lost,
     /// The table is not what the sweep began with.
     Drifted(String),
+    /// It was canceled because a session of the application waited for it; nothing of it happened.
+    GaveWay(Range<u64>),
     /// The database said no; nothing of it happened, unless the class says that this is not known.
     Failed(Fault),
 }
@@ -122,7 +127,9 @@ impl Ground<'_> {
             rows_seen: seen,
             rows_changed: changed,
             retries: order.retries,
+            gave_way: order.gave_way,
             throttled: order.throttled,
+            took: self.clock.monotonic().saturating_sub(since),
         };
         chunks::advance(&mut tx, self.chunk.id, self.fence, progress)
             .await
@@ -137,6 +144,7 @@ impl Ground<'_> {
             changed,
             wal_bytes: after.saturating_sub(before),
             share: leave.share,
+            factor: leave.factor,
             held: self.clock.monotonic().saturating_sub(since),
         })
     }
@@ -288,6 +296,7 @@ impl Ground<'_> {
         let progress = Progress {
             cursor_block,
             retries: order.retries,
+            gave_way: order.gave_way,
             throttled: order.throttled,
             ..Progress::default()
         };

@@ -16,7 +16,7 @@ use engine::db::{self, Pool, Raw};
 use engine::error::Class;
 use engine::relation::{self, ROWIDS_A_BLOCK};
 use ledger::Plan;
-use ledger::chunks::{Chunk, Leave, leave_to_write};
+use ledger::chunks::{Chunk, Leave, SLOWEST, leave_to_write};
 use ledger::plan::Fill;
 use ledger::role::site::{InHand, Site};
 use ledger::shares::Share;
@@ -31,6 +31,7 @@ use super::breath::Breath;
 use super::rate::{Rate, Spent};
 use super::setbacks::{Reaction, Setbacks};
 use super::size::{BatchSize, MAX_BLOCKS};
+use super::watch::Watch;
 use super::{End, LATER, SOON, culprit};
 use crate::rest::{jittered, rest};
 
@@ -45,6 +46,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 const BESIDE: Duration = Duration::from_secs(15);
 /// Longest rest in one piece, so that a lost lease or connection is noticed.
 const SLICE: Duration = Duration::from_millis(500);
+/// Longest rest between two batches of an eased pace: after that, what was said about it is old.
+const LONGEST_EASE: Duration = Duration::from_secs(2);
 /// How often the share is read anew while a batch waits for it; a lowered one counts as lowered after four times that.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
@@ -64,7 +67,10 @@ pub(super) struct Shift<'a> {
     share_at: Duration,
     setbacks: Setbacks,
     breath: Breath,
+    /// None on SQLite: there is one writer.
+    watch: Option<Watch>,
     retries: u32,
+    gave_way: u32,
     throttled: Duration,
     /// That it begins to write is counted.
     begun: bool,
@@ -120,10 +126,16 @@ impl<'a> Shift<'a> {
             share_at: now,
             setbacks: Setbacks::default(),
             breath: Breath::default(),
+            watch: None,
             retries: 0,
+            gave_way: 0,
             throttled: Duration::ZERO,
             begun: false,
         };
+        if shift.fill().row.is_none() {
+            let lease = in_hand.claim.fence.lease;
+            shift.watch = Some(Watch::begin(&site.target.data, lease, &site.clock));
+        }
         let leave = shift.ask_leave().await?;
         if leave.go {
             shift.size = BatchSize::first(leave.share != Share::UNLIMITED);
@@ -218,10 +230,23 @@ impl<'a> Shift<'a> {
             // A file answers; what it waits for is its write lock.
             return working.await;
         }
+        if let Some(watch) = &self.watch {
+            watch.batch_begins(self.site.clock.monotonic()).await;
+        }
         let limit = order.statement_timeout + BESIDE;
-        within(&*self.site.clock, limit, working)
+        let batch = within(&*self.site.clock, limit, working)
             .await
-            .unwrap_or_else(|| Batch::Failed(silence(limit)))
+            .unwrap_or_else(|| Batch::Failed(silence(limit)));
+        let gave_way = match &self.watch {
+            Some(watch) => watch.gave_way().await,
+            None => false,
+        };
+        match batch {
+            Batch::Failed(fault) if gave_way && fault.class == Class::StatementTimeout => {
+                Batch::GaveWay(fault.range)
+            }
+            batch => batch,
+        }
     }
 
     /// None: the root table is gone.
@@ -242,6 +267,7 @@ impl<'a> Shift<'a> {
             blocks: self.size.blocks(self.rate.cap_blocks().min(MAX_BLOCKS)),
             statement_timeout: self.size.statement_timeout(),
             retries: self.retries,
+            gave_way: self.gave_way,
             throttled: self.throttled,
         }
     }
@@ -255,6 +281,7 @@ impl<'a> Shift<'a> {
                 changed,
                 wal_bytes,
                 share,
+                factor,
                 held,
             } => {
                 let took = if self.fill().row.is_some() { held } else { took };
@@ -274,9 +301,10 @@ impl<'a> Shift<'a> {
                 );
                 self.size.committed(&range, took, self.plan.budget.target_batch);
                 self.setbacks.forget();
-                (self.retries, self.throttled) = (0, Duration::ZERO);
+                (self.retries, self.gave_way, self.throttled) = (0, 0, Duration::ZERO);
                 metrics::counter!("sluice_batches_total").increment(1);
                 metrics::counter!("sluice_rows_changed_total").increment(changed);
+                self.ease(took, factor).await;
                 if ended {
                     self.pay().await;
                     return Some(End::Finished);
@@ -292,7 +320,31 @@ impl<'a> Shift<'a> {
                 sqlstate: None,
                 message,
             })),
+            Batch::GaveWay(range) => {
+                self.gave_way += 1;
+                metrics::counter!("sluice_batches_gave_way_total").increment(1);
+                self.meet(Fault {
+                    // What a session waited for is smaller next time, as if we had waited for it.
+                    class: Class::LockTimeout,
+                    sqlstate: None,
+                    words: "a session of the application waited for the batch, which gave way".to_owned(),
+                    range,
+                })
+                .await
+            }
             Batch::Failed(fault) => self.meet(fault).await,
+        }
+    }
+
+    /// Rests after a batch, so that the worker works for that part of the time.
+    async fn ease(&self, took: Duration, factor: f64) {
+        let mut left = took
+            .mul_f64((1.0 / factor.clamp(SLOWEST, 1.0) - 1.0).max(0.0))
+            .min(LONGEST_EASE);
+        while !left.is_zero() && self.should_end().is_none() {
+            let slice = left.min(SLICE);
+            rest(self.site, self.in_hand, slice).await;
+            left -= slice;
         }
     }
 
@@ -470,6 +522,7 @@ fn unanswered() -> Leave {
         go: false,
         reason: Some("the ledger does not answer".to_owned()),
         ended: false,
+        factor: 1.0,
         share: Share::NONE,
     }
 }

@@ -102,7 +102,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use ledger::pace::Pace;
+    use ledger::pace::{Pace, Stopped};
     use ledger::status::Counts;
 
     use super::*;
@@ -169,11 +169,9 @@ mod tests {
         let pace = Pace {
             go: false,
             reason: Some("replica_lag of standby is 9.0 s".to_owned()),
-            max_parallel: 2,
-            rows_per_second: None,
-            shared: false,
+            ..Pace::full(2)
         };
-        throttled.pace = Some((pace, Duration::ZERO));
+        throttled.pace = Some((pace, Stopped::default()));
         assert_eq!(
             text(&throttled, Some(0.0), None),
             "track-seconds: backfilling 50%, 5,000 rows seen, 4,990 changed, throttled: replica_lag of standby is 9.0 s"

@@ -36,7 +36,7 @@ pub async fn read(ledger: &Ledger, job: Job) -> Result<Rowset, ledger::Error> {
         throttled: ledger
             .pace(job.id)
             .await?
-            .map_or(Duration::ZERO, |(_, stopped)| stopped),
+            .map_or(Duration::ZERO, |(_, stopped)| stopped.total),
         verdicts,
         plan,
         job,

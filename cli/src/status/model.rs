@@ -125,6 +125,10 @@ pub struct Progress {
     pub eta_seconds: Option<[u64; 2]>,
     /// Chunks made, done, in hand, failed, and retries.
     pub chunks: ChunkCounts,
+    /// Seconds since any batch made progress; null before the first chunk.
+    pub idle_seconds: Option<f64>,
+    /// How often a table changed under its sweep, which then began anew.
+    pub drifts: u32,
 }
 
 /// Counts of chunks.
@@ -140,6 +144,8 @@ pub struct ChunkCounts {
     pub failed: u64,
     /// Batches repeated and chunks taken over.
     pub retried: u64,
+    /// Batches that gave way to a session that waited for them.
+    pub gave_way: u64,
 }
 
 /// What a job may do.
@@ -157,6 +163,14 @@ pub struct PaceLine {
     pub throttled_seconds: f64,
     /// It is a signal that stops it now.
     pub stopped_by_signal: bool,
+    /// Since when one stops it, by the database's clock.
+    pub stopped_since: Option<Timestamp>,
+    /// Which one.
+    pub signal: Option<String>,
+    /// Part of its speed at which it works: less than 1 while a signal eases it.
+    pub factor: f64,
+    /// Which signal eased it.
+    pub eased_by: Option<String>,
 }
 
 /// A pressure reading.

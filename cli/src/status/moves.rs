@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use ledger::jobs::Job;
 use ledger::status::{Counts, StageRow};
 use ledger::{JobState, Stage, StageStatus};
+use shared::units::format_duration;
 
 use super::model::{ChunkCounts, PaceLine, Progress};
 use crate::eta;
+use crate::out::moment;
 use crate::rest::Rest;
 
 /// Who is there to carry a job on.
@@ -18,7 +20,12 @@ pub(super) struct Crew<'a> {
     pub(super) planner: Option<&'a str>,
     /// Whether a backfiller was heard just now.
     pub(super) backfiller: bool,
+    /// How long ago any batch made progress.
+    pub(super) idle: Option<Duration>,
 }
+
+/// A fill that nothing stops and that has made no progress for so long is stuck: a batch takes seconds at most, its retries included.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// The first thing an operator asks: why is nothing happening? What waits for a person comes first, because nobody else can
 /// help there.
@@ -40,17 +47,33 @@ pub(super) fn waits(
     let throttled = pace
         .filter(|p| job.state == JobState::Backfilling && p.stopped_by_signal)
         .map(|p| {
-            format!(
-                "throttled: {}",
-                p.reason.as_deref().unwrap_or("no reason is recorded")
-            )
+            let since = p
+                .stopped_since
+                .map_or_else(String::new, |at| format!(" since {}", moment(at)));
+            let reason = p.reason.as_deref().unwrap_or("no reason is recorded");
+            format!("throttled{since}: {reason}")
         });
     if throttled.is_none() && !crew.backfiller && needs_hands(job, counts) {
         return Some(
             "no backfiller is alive, so nothing is written: start one (`sluice backfiller`)".to_owned(),
         );
     }
-    throttled.or_else(|| job.reason.clone())
+    throttled
+        .or_else(|| job.reason.clone())
+        .or_else(|| stuck(job, pace, counts, crew.idle))
+}
+
+/// Nothing throttles it, nobody is missing, and yet nothing moves.
+fn stuck(job: &Job, pace: Option<&PaceLine>, counts: &Counts, idle: Option<Duration>) -> Option<String> {
+    let idle = idle.filter(|idle| *idle >= STUCK)?;
+    let goes = pace.is_some_and(|p| p.go) && job.state == JobState::Backfilling;
+    (goes && counts.blocks_done < counts.blocks_total).then(|| {
+        format!(
+            "no progress for {} although nothing throttles it; look at what was given back (below), at the log of the backfillers, and at \
+             who holds locks on its tables (pg_locks, pg_blocking_pids)",
+            format_duration(idle)
+        )
+    })
 }
 
 /// Whether what comes next is a backfiller's work: a step of the plan, or rows that are not filled yet.
@@ -98,7 +121,10 @@ pub(super) fn progress(
             in_hand: counts.chunks_leased,
             failed: counts.chunks_failed,
             retried: counts.retried,
+            gave_way: counts.gave_way,
         },
+        idle_seconds: still.idle.map(|idle| idle.as_secs_f64()),
+        drifts: still.drifts,
     }
 }
 
@@ -109,6 +135,10 @@ pub(super) struct Standstill {
     pub(super) throttled: f64,
     /// Whether something is waited for now.
     pub(super) now: bool,
+    /// How long ago any batch made progress.
+    pub(super) idle: Option<Duration>,
+    /// How often a table changed under its sweep.
+    pub(super) drifts: u32,
 }
 
 #[cfg(test)]
@@ -119,10 +149,12 @@ mod tests {
     const ALL: Crew<'_> = Crew {
         planner: Some("planner-1"),
         backfiller: true,
+        idle: Some(Duration::from_secs(2)),
     };
     const NOBODY: Crew<'_> = Crew {
         planner: None,
         backfiller: false,
+        idle: None,
     };
     const NO_HANDS: Crew<'_> = Crew {
         backfiller: false,
@@ -188,6 +220,10 @@ mod tests {
             rows_per_second_each: None,
             throttled_seconds: 3.0,
             stopped_by_signal: true,
+            stopped_since: None,
+            signal: Some("replica_lag".to_owned()),
+            factor: 1.0,
+            eased_by: None,
         };
         let filling = example::job(JobState::Backfilling);
         let why = |pace: &PaceLine| waits(&filling, None, Some(pace), &half(), ALL);
@@ -195,9 +231,47 @@ mod tests {
             why(&pace).unwrap(),
             "throttled: replica_lag of b is 7.0 s, limit 5 s"
         );
+        pace.stopped_since = Some(example::time(30));
+        let since = why(&pace).unwrap();
+        assert!(
+            since.starts_with("throttled since 2026-01-01 00:00:30Z: replica_lag of b"),
+            "{since}"
+        );
         pace.reason = Some("step 1: mirror every write of track".to_owned());
         pace.stopped_by_signal = false;
         assert_eq!(why(&pace), None, "it is what was said before the fill began");
+    }
+
+    #[test]
+    fn stuck_is_told_from_throttled_and_says_where_to_look() {
+        let mut pace = PaceLine {
+            go: true,
+            reason: None,
+            max_parallel: 2,
+            rows_per_second_each: None,
+            throttled_seconds: 3.0,
+            stopped_by_signal: false,
+            stopped_since: None,
+            signal: None,
+            factor: 0.5,
+            eased_by: None,
+        };
+        let filling = example::job(JobState::Backfilling);
+        let idle = Crew {
+            idle: Some(Duration::from_secs(120)),
+            ..ALL
+        };
+        let why = |pace: &PaceLine, crew| waits(&filling, None, Some(pace), &half(), crew);
+        assert_eq!(why(&pace, ALL), None);
+        let stuck = why(&pace, idle).unwrap();
+        assert!(
+            stuck.starts_with("no progress for 2m although nothing throttles it; look at"),
+            "{stuck}"
+        );
+        pace.go = false;
+        pace.stopped_by_signal = true;
+        pace.reason = Some("lock_waits of primary is 9".to_owned());
+        assert!(why(&pace, idle).unwrap().starts_with("throttled: lock_waits"));
     }
 
     #[test]
@@ -209,7 +283,12 @@ mod tests {
             ended_at: None,
         }];
         let look = |now| {
-            let still = Standstill { throttled: 10.0, now };
+            let still = Standstill {
+                throttled: 10.0,
+                now,
+                idle: None,
+                drifts: 0,
+            };
             progress(JobState::Backfilling, &half(), &stages, example::time(110), still)
         };
         assert_eq!(look(false).rows_per_second, Some(10.0));

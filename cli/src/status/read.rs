@@ -57,11 +57,14 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     let crew = Crew {
         planner: planner.as_deref(),
         backfiller: beats.iter().any(|b| b.role == "backfiller" && b.age < ALIVE),
+        idle: ledger.idle(job.id).await?,
     };
     let waits = waits(job, resting.as_ref(), pace.as_ref(), &counts, crew);
     let still = Standstill {
         throttled: pace.as_ref().map_or(0.0, |p| p.throttled_seconds),
         now: waits.is_some(),
+        idle: crew.idle,
+        drifts: drifts(job),
     };
     let (workers, workers_gone) = workers(beats);
     Ok(Status {
@@ -86,6 +89,12 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
         job: head(job),
         stages,
     })
+}
+
+/// How often a table changed under a sweep of this job.
+fn drifts(job: &Job) -> u32 {
+    serde_json::from_value::<Machine>(job.machine.clone())
+        .map_or(0, |machine| machine.fills.iter().map(|fill| fill.drifts).sum())
 }
 
 fn head(job: &Job) -> JobHead {
@@ -135,17 +144,23 @@ async fn given_back(ledger: &Ledger, job: &Job, plan: &Plan) -> Result<Vec<Given
 async fn pace(ledger: &Ledger, job: &Job) -> Result<Option<PaceLine>, ledger::Error> {
     Ok(ledger.pace(job.id).await?.map(|(pace, stopped)| PaceLine {
         stopped_by_signal: is_throttled(job, &pace),
+        stopped_since: stopped.since,
+        signal: pace.signal.clone(),
+        factor: pace.factor,
+        eased_by: pace.eased_by.clone(),
         go: pace.go,
         reason: pace.reason,
         max_parallel: pace.max_parallel,
         rows_per_second_each: pace.rows_per_second,
-        throttled_seconds: stopped.as_secs_f64(),
+        throttled_seconds: stopped.total.as_secs_f64(),
     }))
 }
 
 async fn signals(ledger: &Ledger) -> Result<Vec<SignalLine>, ledger::Error> {
     let signals = ledger.signals().await?.into_iter();
+    // What is gone has left its last reading behind.
     Ok(signals
+        .filter(|s| s.required || s.age < REMEMBERED)
         .map(|s| SignalLine {
             name: s.name,
             source: s.source,

@@ -149,9 +149,19 @@ fn progress(page: &mut Page, status: &Status) {
         let _ = write!(line, ", {eta} left");
     }
     page.line(&line);
+    if progress.drifts > 0 {
+        page.line(&format!(
+            "  the table changed under the sweep, which then began anew: {} so far; after 5 it cannot converge, and the job is held",
+            progress.drifts
+        ));
+    }
     let chunks = &progress.chunks;
+    let gave_way = match chunks.gave_way {
+        0 => String::new(),
+        n => format!(", {} of them gave way to a session that waited", format_count(n)),
+    };
     page.line(&format!(
-        "  chunks: {} made, {} done, {} in hand, {} failed, {} retries",
+        "  chunks: {} made, {} done, {} in hand, {} failed, {} retries{gave_way}",
         format_count(chunks.total),
         format_count(chunks.done),
         chunks.in_hand,
@@ -202,10 +212,19 @@ fn pace_words(pace: &PaceLine, status: &Status) -> String {
         "nothing is written now; the limits"
     };
     format!(
-        "{state}: at most {} chunks in flight, {rows}; stopped by signals for {} so far",
+        "{state}: at most {} chunks in flight, {rows}{}; stopped by signals for {} so far",
         pace.max_parallel,
+        eased(pace),
         format_duration(Duration::try_from_secs_f64(pace.throttled_seconds).unwrap_or_default())
     )
+}
+
+/// How much slower than it could, and why.
+fn eased(pace: &PaceLine) -> String {
+    let Some(why) = pace.eased_by.as_ref().filter(|_| pace.go) else {
+        return String::new();
+    };
+    format!(", at {:.0} % of its speed because {why}", pace.factor * 100.0)
 }
 
 fn workers(page: &mut Page, status: &Status) {

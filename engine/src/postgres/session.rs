@@ -10,11 +10,13 @@
 //! So one list, [`PINNED`], fixes those settings for all three.
 
 mod backend;
+mod give_way;
 mod home;
 mod kept;
 mod user;
 
 pub use backend::{Backend, Terminated, backend, terminate_backend};
+pub use give_way::give_way;
 pub use home::Home;
 
 use std::time::Duration;

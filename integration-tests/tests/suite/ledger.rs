@@ -5,6 +5,7 @@ mod budget;
 mod opening;
 mod standing;
 mod taking;
+mod throttle;
 mod upgrading;
 mod work;
 

@@ -26,8 +26,12 @@ pub struct Progress {
     pub rows_changed: u64,
     /// Batches that had to be repeated before this one went through.
     pub retries: u32,
+    /// How many of them gave way to a session that waited for them.
+    pub gave_way: u32,
     /// Time the throttle held the worker before this batch.
     pub throttled: Duration,
+    /// How long the batch has taken so far.
+    pub took: Duration,
 }
 
 /// Writes the fence of a new claim into the cursor.
@@ -64,6 +68,8 @@ pub async fn advance(
             batches = batches + 1,
             retries = retries + $7,
             throttled_ms = throttled_ms + $8,
+            gave_way = gave_way + $9,
+            batch_ms = $10,
             updated_at = clock_timestamp()
         WHERE chunk = $1
             AND attempt = $2
@@ -78,6 +84,8 @@ pub async fn advance(
     .bind(progress.rows_changed as i64)
     .bind(progress.retries as i32)
     .bind(progress.throttled.as_millis() as i64)
+    .bind(progress.gave_way as i32)
+    .bind(progress.took.as_millis() as i64)
     .execute(&mut *conn)
     .await
     .map_err(Error::of("ledger.cursor_advance"))?;

@@ -20,10 +20,15 @@ pub struct Leave {
     pub ended: bool,
     /// This lease's share of the budget.
     pub share: Share,
+    /// Part of its speed at which the worker works, above 0 and at most 1: it rests for the rest of the time.
+    pub factor: f64,
 }
 
 /// Age at which the planner's word is stale and work stops (invariant 7).
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
+
+/// The least factor: whoever may write at all does so now and then, and it shows whether the pressure is still there.
+pub const SLOWEST: f64 = 0.05;
 
 /// Reads whether work on a job may go on now, for those who only read rows.
 ///
@@ -63,6 +68,7 @@ async fn ask(conn: &mut Connection, job: JobId, holder: Option<(TaskId, LeaseId)
     let row = db::query(
         "/* ledger.leave */
         SELECT t.go,
+            t.factor,
             t.reason,
             extract(epoch FROM clock_timestamp() - t.beat_at)::double precision AS age,
             t.shared,
@@ -88,6 +94,7 @@ async fn ask(conn: &mut Connection, job: JobId, holder: Option<(TaskId, LeaseId)
             reason: Some("the planner has not said anything about this job yet".to_owned()),
             ended: false,
             share: Share::NONE,
+            factor: 1.0,
         };
         return Ok(Answer { leave, shared: true });
     };
@@ -100,6 +107,7 @@ fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
     let age: f64 = row.try_get("age")?;
     let state: String = row.try_get("state")?;
     let go: bool = row.try_get("go")?;
+    let factor: f64 = row.try_get("factor")?;
     let rate = |column: &str| {
         row.try_get::<Option<f64>, _>(column)
             .map(Option::unwrap_or_default)
@@ -127,5 +135,6 @@ fn read_leave(row: &Row) -> Result<Leave, sqlx::Error> {
             rows_per_second: rate("rows_per_second")?,
             wal_bytes_per_second: rate("wal_bytes_per_second")?,
         },
+        factor: factor.clamp(SLOWEST, 1.0),
     })
 }

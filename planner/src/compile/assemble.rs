@@ -19,7 +19,7 @@ use engine::mirror::{self, Hidden, Mirror, MirrorSql};
 use engine::postgres::ident::IdentError;
 use engine::postgres::triggers;
 use ledger::job::JobState;
-use ledger::plan::{Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn};
+use ledger::plan::{Budget, Contract, FORMAT, Flip, Gate, Phase, Plan, PlannedTable, ReliedColumn, Throttle};
 
 use std::time::Duration;
 
@@ -195,7 +195,20 @@ fn budget(draft: &Draft<'_>) -> Budget {
         max_rows_per_second: draft.spec.backfill.max_rows_per_second,
         max_wal_bytes_per_second: draft.spec.backfill.max_wal_bytes_per_second,
         max_replica_lag: draft.spec.throttle.max_replica_lag,
+        throttle: throttle(draft),
         target_batch,
+    }
+}
+
+/// A file has no server to read signals of, only hours.
+fn throttle(draft: &Draft<'_>) -> Throttle {
+    let limits = &draft.spec.throttle.limits;
+    match draft.engine() {
+        EngineKind::Postgresql => limits.clone(),
+        EngineKind::Sqlite => Throttle {
+            windows: limits.windows.clone(),
+            ..Throttle::default()
+        },
     }
 }
 

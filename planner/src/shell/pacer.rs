@@ -10,6 +10,8 @@
 //! Rounds and beats share it under one lock, and a beat reads the jobs while it holds it. So a beat that read a job before a decision
 //! about it was committed has written before the round sets the pace of that decision, never after.
 
+mod measure;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use ledger::Target;
 use ledger::jobs::Job;
 use ledger::pace::{Pace, Signal, StopKind};
 use ledger::shares::Holders;
-use proto::{JobId, LeaseId};
+use proto::{JobId, LeaseId, PlanHash};
 use shared::clock::{Clock, within};
 use shared::service::chain;
 use tokio::sync::Mutex;
@@ -28,6 +30,7 @@ use super::Error;
 use super::tenure::Tenure;
 use crate::budget::{self, Limits, Rising};
 use crate::decide::Machine;
+use crate::pace::{Situation, Step};
 
 /// A pace that does not change is written this often: workers take a planner for dead after five times that.
 const BEAT: Duration = Duration::from_secs(1);
@@ -37,6 +40,8 @@ const QUIET_BEAT: Duration = Duration::from_secs(30);
 const SHARING: Duration = Duration::from_millis(250);
 /// What a lease left is free for the next chunk's lease for so long, before the others grow into it.
 const KEPT_FREE: Duration = Duration::from_secs(3);
+/// How often the factor of an eased pace moves.
+const EASING: Duration = Duration::from_secs(1);
 /// A beat that takes longer waits on a socket whose other end is gone.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -47,6 +52,9 @@ pub(super) struct Pacer {
     clock: Arc<dyn Clock>,
     lease: LeaseId,
     paces: HashMap<JobId, Written>,
+    /// The tables of each plan, as signals name them.
+    tables: HashMap<PlanHash, Vec<String>>,
+    paused: measure::Paused,
     /// The rates of each job that may write now.
     limits: BTreeMap<JobId, Limits>,
     /// Since when leases at work could have more than they have.
@@ -59,6 +67,8 @@ struct Written {
     pace: Pace,
     stop: StopKind,
     at: Duration,
+    /// When the factor moved last.
+    stepped: Duration,
 }
 
 /// Beats for as long as it is polled, while the lease is held.
@@ -104,6 +114,8 @@ impl Pacer {
             clock: clock.clone(),
             lease,
             paces: HashMap::new(),
+            tables: HashMap::new(),
+            paused: measure::Paused::default(),
             limits: BTreeMap::new(),
             room_since: None,
         }
@@ -119,6 +131,8 @@ impl Pacer {
     pub(super) fn keep(&mut self, jobs: &[Job]) {
         self.paces.retain(|id, _| jobs.iter().any(|j| j.id == *id));
         self.limits.retain(|id, _| jobs.iter().any(|j| j.id == *id));
+        self.tables
+            .retain(|hash, _| jobs.iter().any(|j| j.plan_hash == *hash));
     }
 
     /// Gives each lease on a chunk its share. Whether there is anything to share.
@@ -187,8 +201,26 @@ impl Pacer {
         } else {
             0
         };
+        let tables = self.tables_of(job).await?;
+        let now = self.clock.monotonic();
         let before = self.paces.get(&job.id);
-        let (pace, stop) = crate::pace::pace(machine, target, signals, leased, before.map(|b| &b.pace));
+        let due = before.is_none_or(|b| now.saturating_sub(b.stepped) >= EASING);
+        let (pace, stop) = crate::pace::pace(&Situation {
+            machine,
+            tables: &tables,
+            target,
+            throttle: &self.target.throttle,
+            signals,
+            leased,
+            now: self.clock.now(),
+            before: before.map(|b| &b.pace),
+            step: if due { Step::Due } else { Step::Hold },
+        });
+        let stepped = before.filter(|_| !due).map_or(now, |b| b.stepped);
+        if let Some(before) = before.filter(|b| b.stop == StopKind::Signal) {
+            let passed = now.saturating_sub(before.at);
+            self.paused.count(before.pace.signal.as_deref(), passed);
+        }
         if pace.go {
             self.limits.insert(job.id, crate::pace::limits(&machine.budget));
         } else {
@@ -213,17 +245,47 @@ impl Pacer {
             .map_err(self.ledger_error())?;
         self.log_pace(job.id, &pace, stop);
         metrics::gauge!("sluice_job_go", "job" => job.name.clone()).set(f64::from(u8::from(pace.go)));
-        self.paces.insert(job.id, Written { pace, stop, at: now });
+        metrics::gauge!("sluice_job_factor", "job" => job.name.clone()).set(pace.factor);
+        let rules = crate::pace::rules(&machine.budget, &tables, &self.target.throttle);
+        measure::tell(&self.target.name, &job.name, &rules, signals.unwrap_or_default());
+        let written = Written {
+            pace,
+            stop,
+            at: now,
+            stepped,
+        };
+        self.paces.insert(job.id, written);
         Ok(())
     }
 
+    /// The tables of a job, as signals name them.
+    async fn tables_of(&mut self, job: &Job) -> Result<Vec<String>, Error> {
+        if let Some(tables) = self.tables.get(&job.plan_hash) {
+            return Ok(tables.clone());
+        }
+        let plan = self.target.ledger.plan(&job.plan_hash).await;
+        let plan = plan.map_err(self.ledger_error())?;
+        let tables: Vec<String> = plan.fills.iter().map(|fill| fill.table.to_string()).collect();
+        self.tables.insert(job.plan_hash.clone(), tables.clone());
+        Ok(tables)
+    }
+
     fn log_pace(&self, job: JobId, pace: &Pace, stop: StopKind) {
-        let before = self.paces.get(&job);
-        if stop == StopKind::Signal && before.is_none_or(|b| b.pace.go != pace.go) {
-            match &pace.reason {
-                Some(reason) => tracing::warn!(%job, %reason, "throttled"),
-                None => tracing::info!(%job, "not throttled"),
-            }
+        let before = self.paces.get(&job).map(|b| &b.pace);
+        if stop != StopKind::Signal {
+            return;
+        }
+        let changed = before.is_none_or(|b| b.go != pace.go || b.signal != pace.signal);
+        match &pace.reason {
+            Some(reason) if changed => tracing::warn!(%job, %reason, "throttled"),
+            None if changed => tracing::info!(%job, "not throttled"),
+            Some(_) | None => {}
+        }
+        let was_eased = before.is_some_and(|b| b.eased_by.is_some());
+        match &pace.eased_by {
+            Some(reason) if !was_eased => tracing::info!(%job, %reason, factor = pace.factor, "eased"),
+            None if was_eased => tracing::info!(%job, "at full speed"),
+            Some(_) | None => {}
         }
     }
 

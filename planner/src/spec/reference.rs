@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::keys::{Form, Key, Presence, TOP};
-use super::sections::{BACKFILL, CONTRACT, FLIP, THROTTLE, VERIFY};
+use super::sections::{BACKFILL, CONTRACT, FLIP, VERIFY};
+use super::throttle::THROTTLE;
 use crate::kinds::Kind;
 
 const INTRODUCTION: &str = r#"# The spec file
@@ -69,6 +70,13 @@ fn unit(key: &Key) -> &'static str {
         (Form::Whole(..), "max_rows_per_second") => "rows/s",
         (Form::Whole(..), "max_wal_bytes_per_second") => "bytes/s",
         (Form::Whole(..), "max_parallel") => "chunks",
+        (Form::Whole(..), "max_server_wal_bytes_per_second") => "bytes/s",
+        (Form::Whole(..), "max_slot_wal_bytes") => "bytes",
+        (Form::Whole(..), "max_archive_backlog") => "files",
+        (Form::Whole(..), "max_blocked_sessions" | "max_lock_waits" | "max_active_sessions") => "sessions",
+        (Form::Whole(..), "max_requested_checkpoints") => "checkpoints",
+        (Form::Whole(..), "max_dead_percent") => "percent",
+        (Form::Whole(..), "max_autovacuums") => "workers",
         (Form::Text | Form::Texts | Form::Whole(..) | Form::Boolean | Form::Section | Form::Sections, _) => {
             ""
         }

@@ -1,4 +1,4 @@
-//! The sections beside the changes: budget, throttle, flip, contract, verify.
+//! The sections beside the changes and the throttle: budget, flip, contract, verify.
 //!
 //! Every key is documented in its table, which is also where its default stands.
 
@@ -32,14 +32,6 @@ pub(crate) const BACKFILL: &[Key] = &[
 Without it the rate is not limited.",
     },
 ];
-
-/// `[throttle]`
-pub(crate) const THROTTLE: &[Key] = &[Key {
-    name: "max_replica_lag",
-    form: Form::Time(Duration::from_millis(100), DAY),
-    presence: Presence::Default("\"5s\""),
-    meaning: "Nothing is written while a replica is further behind than this.",
-}];
 
 /// `[flip]`
 pub(crate) const FLIP: &[Key] = &[
@@ -118,25 +110,6 @@ impl Backfill {
             value["max_wal_bytes_per_second"] = bytes.into();
         }
         value
-    }
-}
-
-/// When to pause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Throttle {
-    /// Above this replica lag nothing is written.
-    pub max_replica_lag: Duration,
-}
-
-impl Throttle {
-    pub(crate) fn read(keys: &mut Section<'_>) -> Option<Self> {
-        Some(Self {
-            max_replica_lag: keys.time("max_replica_lag")?,
-        })
-    }
-
-    pub(crate) fn canonical(&self) -> Value {
-        json!({ "max_replica_lag": written(self.max_replica_lag) })
     }
 }
 

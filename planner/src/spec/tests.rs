@@ -82,7 +82,7 @@ fn every_default_is_filled_in() {
             "name": "a",
             "change": [{ "kind": "sql", "stage": "expand", "run": ["SELECT 1"], "transaction": true }],
             "backfill": { "max_parallel": 2 },
-            "throttle": { "max_replica_lag": "5s" },
+            "throttle": { "max_blocked_sessions": 0, "max_replica_lag": "5s" },
             "flip": { "steps": [1, 10, 50, 100], "soak": "10m", "cache": "1m" },
             "contract": { "soak": "7d" },
             "verify": { "watch": "1h" },

@@ -12,10 +12,10 @@ use tracing_subscriber::EnvFilter;
 use super::table::Table;
 use super::{
     BackfillerSettings, BusSettings, BusTls, Error, Fault, LogFormat, PlannerSettings, ServiceSettings,
-    Settings, TargetBudget, TargetSettings, TelemetrySettings, VerifierSettings, is_file,
+    Settings, TargetBudget, TargetSettings, TargetThrottle, TelemetrySettings, VerifierSettings, is_file,
 };
 
-const DATABASE: &[&str] = &["postgres", "postgresql", "sqlite"];
+pub(super) const DATABASE: &[&str] = &["postgres", "postgresql", "sqlite"];
 
 /// Reads everything, on top of the faults found before.
 pub(super) fn settings(merged: HashMap<String, Value>, faults: Vec<Fault>) -> Result<Settings, Error> {
@@ -71,6 +71,7 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
     let replicas = table.list("replicas");
     let acknowledge_publications = table.list("acknowledge_publications");
     let budget = budget(table.table("budget"), url.as_ref());
+    let throttle = throttle(table.table("throttle"), url.as_ref());
     let target = url.map(|url| TargetSettings {
         url,
         admin_url,
@@ -79,6 +80,7 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
         replicas,
         acknowledge_publications,
         budget,
+        throttle,
     });
     if let Some(key) = target.as_ref().and_then(TargetSettings::beside_a_file) {
         let expected = "no key here: on SQLite there is one file, and every role has it by url";
@@ -120,6 +122,14 @@ fn budget(mut table: Table<'_>, url: Option<&SecretString>) -> TargetBudget {
     }
     table.finish();
     budget
+}
+
+fn throttle(table: Table<'_>, url: Option<&SecretString>) -> TargetThrottle {
+    if url.is_some_and(|url| is_file(url.expose_secret())) && !table.is_empty() {
+        let expected = "no table here: a file has no server whose pressure could be read";
+        table.fault("", "signals of a file", expected);
+    }
+    super::throttle::read(table)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

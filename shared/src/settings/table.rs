@@ -79,6 +79,11 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether nothing is left to be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Whether the key is there, whatever it holds.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries

@@ -39,6 +39,9 @@ fn the_example_file_is_valid_and_names_every_key() {
         "ledger_url",
         "replicas",
         "acknowledge_publications",
+        "sql",
+        "max",
+        "low",
         "kind",
         "management",
         "ca_file",
@@ -62,7 +65,8 @@ fn the_example_file_is_valid_and_names_every_key() {
     // Every service of a machine takes the same copy: nothing in it may be for one of them alone.
     assert_eq!(as_it_is.service, ServiceSettings::default());
     assert_eq!(as_it_is.backfiller, BackfillerSettings::default());
-    assert!(as_it_is.targets[&TargetName::from("main")].replicas.is_empty());
+    let main = &as_it_is.targets[&TargetName::from("main")];
+    assert!(main.replicas.is_empty() && main.throttle.is_empty());
 
     let settings = load(
         &with_every_key(&text).replace("\"amqp://", "\"amqps://"),
@@ -73,6 +77,9 @@ fn the_example_file_is_valid_and_names_every_key() {
     let main = &settings.targets[&TargetName::from("main")];
     assert_eq!(main.replicas, ["replica_a"]);
     assert_eq!(main.acknowledge_publications, ["warehouse"]);
+    let throttle = &main.throttle;
+    assert_eq!(throttle.queries["jobs_waiting"].low, 500);
+    assert!(throttle.replicas.contains_key("replica_a") && throttle.checks.contains_key("freno"));
     assert!(main.admin_url.is_some() && main.monitor_url.is_some() && main.ledger_url.is_some());
     assert!(matches!(
         settings.bus,
@@ -102,8 +109,9 @@ fn with_every_key(text: &str) -> String {
         line.split_once(" = ")
             .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
     };
+    let is_line = |line: &&str| is_key(line) || line.starts_with("[targets.");
     text.lines()
-        .map(|line| line.strip_prefix("# ").filter(|key| is_key(key)).unwrap_or(line))
+        .map(|line| line.strip_prefix("# ").filter(is_line).unwrap_or(line))
         .flat_map(|line| [line, "\n"])
         .collect()
 }
@@ -325,4 +333,36 @@ fn a_target_may_be_a_file_which_every_role_has_by_one_url() {
         let found = faults(&format!("[targets.main]\n{file}"), &[]);
         assert!(found.len() == 1 && found[0].starts_with(fault), "{found:?}");
     }
+}
+
+#[test]
+fn signals_of_the_settings_say_what_is_missing_and_keep_their_secrets() {
+    let target = "[targets.main]\nurl = \"postgres://data@db/app\"\n";
+    let wrong = format!(
+        "{target}[targets.main.throttle.queries.q]\nsql = \"SELECT 1\"\n\
+         [targets.main.throttle.queries.p]\nsql = \"SELECT 1\"\nmax = 3\nlow = 4\n\
+         [targets.main.throttle.checks.c]\nurl = \"https://freno/check\"\n[targets.main.throttle.replicas.r]\n"
+    );
+    let found = faults(&wrong, &[]);
+    for part in [
+        "throttle.queries.q.max: nothing",
+        "throttle.queries.p.low: a number above `max`",
+        "throttle.checks.c.url",
+        "throttle.replicas.r.url: nothing",
+    ] {
+        assert!(
+            found.iter().any(|fault| fault.contains(part)),
+            "{part}: {found:#?}"
+        );
+    }
+    let file = "[targets.main]\nurl = \"sqlite:app.db\"\n[targets.main.throttle.queries.q]\nsql = \"SELECT 1\"\nmax = 1\n";
+    assert!(faults(file, &[])[0].contains("targets.main.throttle: signals of a file"));
+    let right = format!(
+        "{target}[targets.main.throttle.replicas.r]\nurl = \"postgres://monitor:secret@replica/app\"\n\
+         [targets.main.throttle.queries.q]\nsql = \"SELECT 1\"\nmax = 10\n"
+    );
+    let settings = load(&right, &[], &[]).unwrap();
+    let throttle = &settings.targets[&TargetName::from("main")].throttle;
+    assert_eq!(throttle.queries["q"].low, 8);
+    assert!(!format!("{throttle:?}").contains("secret"), "{throttle:?}");
 }

@@ -81,6 +81,7 @@ fn status() -> Status {
                 in_hand: 1,
                 failed: 1,
                 retried: 3,
+                gave_way: 1,
             },
             ..Progress::default()
         },
@@ -91,6 +92,10 @@ fn status() -> Status {
             rows_per_second_each: Some(5_000),
             throttled_seconds: 12.0,
             stopped_by_signal: true,
+            stopped_since: None,
+            signal: Some("replica_lag".to_owned()),
+            factor: 1.0,
+            eased_by: None,
         }),
         signals: vec![SignalLine {
             name: "replica_lag".to_owned(),
@@ -163,7 +168,7 @@ gates
 
 progress
   50% of the sweep; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
-  chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries
+  chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries, 1 of them gave way to a session that waited
   checked: 0 rows, 1 wrong, 1 in quarantine
 
 pace

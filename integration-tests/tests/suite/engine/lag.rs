@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::postgres::replica_lag::{Reading, ReplicaLag};
+use engine::postgres::signals::replica_lag::{Reading, ReplicaLag};
 use testbed::database::{Database, Role};
 use testbed::postgres::{Durability, Server};
 use testbed::wait::{self, Look};

@@ -43,11 +43,8 @@ async fn planner(ledger: &Ledger) -> anyhow::Result<LeaseId> {
 
 fn go(max_parallel: u32) -> Pace {
     Pace {
-        go: true,
-        reason: None,
-        max_parallel,
-        rows_per_second: None,
         shared: true,
+        ..Pace::full(max_parallel)
     }
 }
 

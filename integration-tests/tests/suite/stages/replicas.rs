@@ -2,6 +2,7 @@
 
 use ledger::commands::{Command, Tune};
 use proto::JobId;
+use shared::settings::TargetSettings;
 use testbed::database::{Database, Role};
 use testbed::embedded::{ALL, Embedded};
 use testbed::postgres::{Durability, Server};
@@ -12,24 +13,39 @@ use super::ground::{Outcome, applied, ask, seconds_at, some_rows_filled, tracks,
 const REASON: &str = "SELECT string_agg(CASE WHEN go THEN 'go' ELSE reason END, ' ') FROM sluice.throttle";
 
 async fn begun(database: &Database<'_>, required: &[&str]) -> anyhow::Result<(Embedded, JobId)> {
-    tracks(database, 9000).await?;
-    oracle::audit(database, "track", "id").await?;
     let mut settings = target::settings(database);
     settings.replicas = required.iter().map(|r| (*r).to_owned()).collect();
-    let mut embedded = Embedded::connect_with(database, &settings).await?;
+    begun_with(database, &settings, "max_replica_lag = \"1s\"").await
+}
+
+/// A job of some 20 s, with these keys in its `[throttle]`; every change of a row is logged.
+pub(super) async fn begun_with(
+    database: &Database<'_>,
+    settings: &TargetSettings,
+    throttle: &str,
+) -> anyhow::Result<(Embedded, JobId)> {
+    tracks(database, 9000).await?;
+    oracle::audit(database, "track", "id").await?;
+    let mut embedded = Embedded::connect_with(database, settings).await?;
     embedded.start_parts(&ALL);
-    let spec = format!("{}[throttle]\nmax_replica_lag = \"1s\"\n", seconds_at(400, 2));
+    let spec = format!("{}[throttle]\n{throttle}\n", seconds_at(400, 2));
     let job = embedded.submit(database, &spec).await?;
     Ok((embedded, job))
 }
 
-async fn stopped(database: &Database<'_>, reason: &str) -> Outcome {
+/// It goes on without anybody's word.
+pub(super) async fn goes_on_by_itself(database: &Database<'_>) -> Outcome {
+    let go = "SELECT bool_or(go) FROM sluice.throttle";
+    until(database, "work goes on by itself", go, REASON).await
+}
+
+pub(super) async fn stopped(database: &Database<'_>, reason: &str) -> Outcome {
     let query = format!("SELECT count(*) > 0 FROM sluice.throttle WHERE NOT go AND reason LIKE '{reason}'");
     until(database, "work has stopped", &query, REASON).await
 }
 
 /// No row is written from two seconds after the stop until four seconds after it.
-async fn nothing_is_written(database: &Database<'_>) -> Outcome {
+pub(super) async fn nothing_is_written(database: &Database<'_>) -> Outcome {
     let later =
         "SELECT coalesce(clock_timestamp() > stopped_at + interval '4 seconds', false) FROM sluice.throttle";
     until(database, "time passes while work is stopped", later, REASON).await?;
@@ -48,7 +64,7 @@ async fn nothing_is_written(database: &Database<'_>) -> Outcome {
     Ok(())
 }
 
-async fn finishes(embedded: Embedded, job: JobId) -> Outcome {
+pub(super) async fn finishes(embedded: Embedded, job: JobId) -> Outcome {
     applied(
         &embedded,
         job,
@@ -74,13 +90,7 @@ async fn a_lagging_replica_stops_the_work_and_a_caught_up_one_lets_it_go_on_by_i
     stopped(&database, "replica_lag of replica1 is %limit 1.0 s%").await?;
     nothing_is_written(&database).await?;
     replica.resume().await?;
-    until(
-        &database,
-        "work goes on by itself",
-        "SELECT bool_or(go) FROM sluice.throttle",
-        REASON,
-    )
-    .await?;
+    goes_on_by_itself(&database).await?;
     finishes(embedded, job).await
 }
 

@@ -153,7 +153,7 @@ async fn work_stops_when_the_last_verifier_is_gone_and_goes_on_by_itself() -> Ou
         .ledger
         .pace(job)
         .await?
-        .map(|(_, stopped)| stopped)
+        .map(|(_, stopped)| stopped.total)
         .unwrap_or_default();
     assert!(
         throttled >= Duration::from_secs(3),

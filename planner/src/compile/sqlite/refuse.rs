@@ -28,6 +28,18 @@ pub(super) fn tables(draft: &mut Draft<'_>) {
                     .to_owned(),
         });
     }
+    if let Some(key) = draft.spec.throttle.reads_a_server() {
+        draft.faults.push(Fault {
+            code: Code::Value,
+            file: draft.spec.file.clone(),
+            line: None,
+            key: Some(format!("[throttle] {key}")),
+            message:
+                "a file has no server whose pressure could be read; leave the key out, or limit `windows` or \
+                      `max_rows_per_second` instead"
+                    .to_owned(),
+        });
+    }
     for at in 0..draft.tables.len() {
         let table = draft.tables[at].table;
         if kind(draft, at, table) && ours(draft, at, table) {

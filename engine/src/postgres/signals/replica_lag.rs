@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 
-use super::error::Error;
-use crate::sql;
+use crate::postgres::error::Error;
+use crate::{signal, sql};
 
 /// What is known about one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub struct Reading {
     pub lag: Option<Duration>,
     /// Why this reading must stop the work, whatever the lag.
     pub problem: Option<String>,
+}
+
+impl From<Reading> for signal::Reading {
+    fn from(reading: Reading) -> Self {
+        Self {
+            kind: signal::Kind::ReplicaLag,
+            source: reading.source,
+            value: reading.lag.map(|lag| lag.as_secs_f64()),
+            problem: reading.problem,
+        }
+    }
 }
 
 /// One row of `pg_stat_replication`.
