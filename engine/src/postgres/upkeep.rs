@@ -68,7 +68,7 @@ pub async fn condition(conn: &mut PgConnection, oid: u32) -> Result<Option<Condi
 /// VACUUMs one table without partitions, on a connection whose settings nobody else uses afterwards.
 ///
 /// # Errors
-/// What the server said; [`super::error::Class::Timeout`] where somebody cancelled it.
+/// What the server said; [`super::error::Class::StatementTimeout`] where somebody cancelled it.
 pub async fn vacuum(conn: &mut PgConnection, table: &TableName, cost: Cost) -> Result<(), Error> {
     let doing = "vacuum a table";
     let settings = format!(

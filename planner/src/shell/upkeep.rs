@@ -239,7 +239,7 @@ impl Upkeep {
                     tracing::warn!(job = %job.id, table = %fill.table.name, error = %chain(&error), "the new columns could not be analyzed; autovacuum will");
                 }
                 None => {
-                    tracing::warn!(job = %job.id, table = %fill.table.name, "no answer to ANALYZE; autovacuum will do it")
+                    tracing::warn!(job = %job.id, table = %fill.table.name, "no answer to ANALYZE; autovacuum will do it");
                 }
             }
         }
