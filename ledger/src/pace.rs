@@ -175,6 +175,27 @@ impl Ledger {
             .map_err(Error::of("ledger.signals"))
     }
 
+    /// Keeps every no fresh, in one statement however many jobs are at rest. A no is one however old, so nothing can go wrong by it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_nos(&self, planner: LeaseId) -> Result<(), Error> {
+        db::query(
+            "/* ledger.pace_keep */
+            UPDATE sluice.throttle
+            SET beat_at = clock_timestamp()
+            WHERE NOT go
+                AND job IN (SELECT id FROM sluice.job WHERE ended_at IS NULL)
+                AND EXISTS (
+                    SELECT FROM sluice.lease WHERE name = 'planner' AND lease = $1 AND until > clock_timestamp())",
+        )
+        .bind(planner.0)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::of("ledger.pace_keep"))?;
+        Ok(())
+    }
+
     /// The pace of a job as it stands, with the time it was stopped by signals so far.
     ///
     /// # Errors

@@ -162,15 +162,38 @@ fn place(at: Option<usize>) -> String {
 /// Boolean SQL over one row: `column` is not yet what `up` gives. Never NULL; compares bytes, so that a collation
 /// or a type's own idea of equality hides nothing.
 ///
-/// The casts to `record` matter: two bare `ROW(...)` would be compared column by column, with an operator that does not exist.
+/// Where equality of a type is equality of its bytes, that is what is asked, because it is several times as fast as comparing images
+/// of records. The casts to `record` matter: two bare `ROW(...)` would be compared column by column, with an operator that does not exist.
 ///
 /// # Errors
 /// [`IdentError`] for a column that cannot be quoted.
 pub fn wrong_sql(column: &str, type_name: &str, up: &str) -> Result<String, IdentError> {
-    Ok(format!(
-        "ROW({})::record *<> ROW(CAST(({up}) AS {type_name}))::record",
-        ident::quote(column)?
-    ))
+    let (column, value) = (ident::quote(column)?, format!("CAST(({up}) AS {type_name})"));
+    Ok(match plain(type_name) {
+        Some(plain) => format!("{column}::{plain} IS DISTINCT FROM {value}::{plain}"),
+        None => format!("ROW({column})::record *<> ROW({value})::record"),
+    })
+}
+
+/// The server's own type, as a cast, if two values of it are equal just when their bytes are. Text is under "C", because a collation may call
+/// different texts equal; numbers with a scale, floats, intervals, padded characters and documents are not here, for they have equal values of
+/// different bytes. The cast keeps out a type of the user's that has such a name.
+fn plain(type_name: &str) -> Option<&'static str> {
+    let (base, length) = type_name.split_once('(').unwrap_or((type_name, ""));
+    Some(match (base, length) {
+        ("text" | "character varying", "") => "pg_catalog.text COLLATE \"C\"",
+        ("character varying", length) if length.ends_with(')') => "pg_catalog.text COLLATE \"C\"",
+        ("smallint", "") => "pg_catalog.int2",
+        ("integer", "") => "pg_catalog.int4",
+        ("bigint", "") => "pg_catalog.int8",
+        ("boolean", "") => "pg_catalog.bool",
+        ("date", "") => "pg_catalog.date",
+        ("timestamp without time zone", "") => "pg_catalog.timestamp",
+        ("timestamp with time zone", "") => "pg_catalog.timestamptz",
+        ("uuid", "") => "pg_catalog.uuid",
+        ("bytea", "") => "pg_catalog.bytea",
+        _ => return None,
+    })
 }
 
 /// The assignment that makes `column` right.
@@ -187,10 +210,34 @@ mod tests {
 
     #[test]
     fn a_wrong_row_is_told_by_its_bytes() {
-        assert_eq!(
-            wrong_sql("E mail", "character varying(60)", "lower(email)").unwrap(),
-            r#"ROW("E mail")::record *<> ROW(CAST((lower(email)) AS character varying(60)))::record"#
-        );
+        for (type_name, expected) in [
+            (
+                "character varying(60)",
+                r#""E mail"::pg_catalog.text COLLATE "C" IS DISTINCT FROM CAST((lower(email)) AS character varying(60))::pg_catalog.text COLLATE "C""#,
+            ),
+            (
+                "integer",
+                r#""E mail"::pg_catalog.int4 IS DISTINCT FROM CAST((lower(email)) AS integer)::pg_catalog.int4"#,
+            ),
+            (
+                "citext",
+                r#"ROW("E mail")::record *<> ROW(CAST((lower(email)) AS citext))::record"#,
+            ),
+            (
+                "numeric(10,2)",
+                r#"ROW("E mail")::record *<> ROW(CAST((lower(email)) AS numeric(10,2)))::record"#,
+            ),
+            (
+                "text[]",
+                r#"ROW("E mail")::record *<> ROW(CAST((lower(email)) AS text[]))::record"#,
+            ),
+            (
+                "character varying(60)[]",
+                r#"ROW("E mail")::record *<> ROW(CAST((lower(email)) AS character varying(60)[]))::record"#,
+            ),
+        ] {
+            assert_eq!(wrong_sql("E mail", type_name, "lower(email)").unwrap(), expected);
+        }
         assert_eq!(
             set_sql("seconds", "milliseconds / 1000").unwrap(),
             r#""seconds" = (milliseconds / 1000)"#

@@ -34,7 +34,7 @@ use crate::pace::{Situation, Step};
 
 /// A pace that does not change is written this often: workers take a planner for dead after five times that.
 const BEAT: Duration = Duration::from_secs(1);
-/// And a no that no signal can change this often: a no that is old is a no still, and there may be hundreds of jobs at rest.
+/// A no that no signal can change is written this often: there may be hundreds of jobs at rest, and one statement keeps all of them fresh.
 const QUIET_BEAT: Duration = Duration::from_secs(30);
 /// How often shares are looked at while a rate is limited.
 const SHARING: Duration = Duration::from_millis(250);
@@ -180,6 +180,10 @@ impl Pacer {
             if let Ok(machine) = serde_json::from_value(job.machine.clone()) {
                 self.write(job, &machine, signals.as_deref()).await?;
             }
+        }
+        if self.paces.values().any(|written| !written.pace.go) {
+            let kept = self.target.ledger.keep_nos(self.lease).await;
+            kept.map_err(self.ledger_error())?;
         }
         Ok(())
     }

@@ -23,10 +23,10 @@ use crate::sql;
 /// The condition of the trigger: true for every write but a declared batch's.
 pub(super) const WHEN: &str = "pg_catalog.current_setting('sluice.batch', true) IS DISTINCT FROM 'alone'";
 
-/// The same as the server spells it in a trigger's definition: the schema is left out unless somebody has a function of that name in front of it.
+/// The same as the server spells it: the schema is left out unless somebody has a function of that name in front of it.
 pub(super) const SPELLED: [&str; 2] = [
-    "WHEN ((current_setting('sluice.batch'::text, true) IS DISTINCT FROM 'alone'::text)) EXECUTE ",
-    "WHEN ((pg_catalog.current_setting('sluice.batch'::text, true) IS DISTINCT FROM 'alone'::text)) EXECUTE ",
+    "(current_setting('sluice.batch'::text, true) IS DISTINCT FROM 'alone'::text)",
+    "(pg_catalog.current_setting('sluice.batch'::text, true) IS DISTINCT FROM 'alone'::text)",
 ];
 
 /// Declares, for this transaction, that a batch over `leaf` of `root` is all that writes there, if that is so; whether it is. The caller
