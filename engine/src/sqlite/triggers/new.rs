@@ -13,7 +13,8 @@
 //! An INSERT is read the same way, with "given" for "changed" (and new alone always leads); one that gives nothing takes `up` of nothing.
 //!
 //! The two "unless" are not in PostgreSQL's table. They are what lets an activation of the trigger by its own UPDATE come to rest, and what
-//! they leave alone is related all the same: no check calls it a mismatch, and no truth is lost.
+//! they leave alone is related all the same: no check calls it a mismatch, and no truth is lost. The second one is a matter of `recursive_triggers` where
+//! another pair's `down` restores a column that this pair reads: the inner activation takes that for a write of the old side.
 
 use super::body::{Event, Place, Scene};
 use super::restore::Sides;

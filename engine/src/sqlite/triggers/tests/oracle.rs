@@ -41,10 +41,10 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Refused;
 
-/// What becomes of a row that was written; `before` is None for an INSERT.
+/// What becomes of a row that was written; `before` is None for an INSERT. `recursive`: the pragma `recursive_triggers`.
 pub(super) fn write(
     rules: &[Rule],
-    authority: Authority,
+    (authority, recursive): (Authority, bool),
     before: Option<&Row>,
     written: &Row,
 ) -> Result<(Row, Told), Refused> {
@@ -81,6 +81,9 @@ pub(super) fn write(
     for rule in rules {
         refuse(rule, authority, before, &row, &told)?;
     }
+    if recursive && authority == Authority::New && before.is_some() {
+        row = carried_on(rules, written, row, gave);
+    }
     for rule in rules {
         if follows(rule, authority, before, &row, gave(rule.new)) {
             let value = (rule.up)(&row);
@@ -88,6 +91,20 @@ pub(super) fn write(
         }
     }
     Ok((row, told))
+}
+
+/// What the restoring of old columns sets off, where a trigger fires itself: a new side that reads what another pair's `down` restored follows it, for
+/// all that the inner activation can tell. So where the application changed an old column of that pair to what its new side says already, the
+/// new side is left alone only without recursion; either way the two are related. What the application gave is put back.
+fn carried_on(rules: &[Rule], written: &Row, restored: Row, gave: impl Fn(&str) -> bool) -> Row {
+    let mut row = restored.clone();
+    for rule in rules {
+        if !gave(rule.new) && follows(rule, Authority::New, Some(written), &restored, false) {
+            let value = (rule.up)(&restored);
+            row.insert(rule.new, value);
+        }
+    }
+    row
 }
 
 /// A new side that was written says something that the old one does not.

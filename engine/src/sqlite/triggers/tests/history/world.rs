@@ -11,6 +11,7 @@ use crate::mirror::{Authority, Mirror};
 
 pub(super) struct World {
     rules: Vec<Rule>,
+    recursive: bool,
     /// Where one pair reads what another restores, one write may count as two; never as none.
     may_count_twice: bool,
     pub(super) phase: Phase,
@@ -26,9 +27,10 @@ struct State {
 }
 
 impl World {
-    pub(super) fn new(variant: Variant) -> Self {
+    pub(super) fn new(variant: Variant, recursive: bool) -> Self {
         Self {
             rules: variant.rules(),
+            recursive,
             may_count_twice: variant.is_together(),
             phase: Phase::Old,
             state: State::default(),
@@ -100,7 +102,7 @@ impl World {
             Phase::Old => Authority::Old,
             Phase::New | Phase::Hidden => Authority::New,
         };
-        let (row, told) = oracle::write(&self.rules, authority, before, row)?;
+        let (row, told) = oracle::write(&self.rules, (authority, self.recursive), before, row)?;
         self.state.rows.insert(id, row);
         self.state.counted += u32::from(told.counted);
         for (kind, column) in told.notes {
