@@ -8,24 +8,24 @@
 //!
 //! While it waits for leave the worker holds nothing but its lease; after a minute it gives that back too.
 
+mod begin;
+mod leave;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::db::{self, Pool, Raw};
 use engine::error::Class;
-use engine::relation::{self, ROWIDS_A_BLOCK};
+use engine::relation::ROWIDS_A_BLOCK;
 use ledger::Plan;
-use ledger::chunks::{Chunk, Leave, SLOWEST, leave_to_write};
+use ledger::chunks::Chunk;
 use ledger::plan::Fill;
 use ledger::role::site::{InHand, Site};
-use ledger::shares::Share;
 use ledger::tasks::{Failure, FailureClass};
-use proto::ChunkId;
 use shared::clock::within;
-use shared::service::chain;
 use tokio_util::sync::CancellationToken;
 
+use self::begin::Server;
 use super::batch::{Batch, Fault, Ground, Order};
 use super::breath::Breath;
 use super::rate::{Rate, Spent};
@@ -35,21 +35,11 @@ use super::watch::Watch;
 use super::{End, LATER, SOON, culprit};
 use crate::rest::{jittered, rest};
 
-/// How often the planner's word is looked at while it is no.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// A chunk that may not be worked for longer is given back.
-const HELD_TOO_LONG: Duration = Duration::from_secs(60);
-/// Longest wait for a lock; less where the server looks for deadlocks sooner.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 /// What a batch may take beside its updating statement: getting a connection (10 s at most), waiting for the leaf's lock, the small
 /// statements, the commit. One that takes longer waits on a socket whose other end is gone.
 const BESIDE: Duration = Duration::from_secs(15);
 /// Longest rest in one piece, so that a lost lease or connection is noticed.
 const SLICE: Duration = Duration::from_millis(500);
-/// Longest rest between two batches of an eased pace: after that, what was said about it is old.
-const LONGEST_EASE: Duration = Duration::from_secs(2);
-/// How often the share is read anew while a batch waits for it; a lowered one counts as lowered after four times that.
-const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Shift<'a> {
@@ -76,74 +66,7 @@ pub(super) struct Shift<'a> {
     begun: bool,
 }
 
-/// What is asked of the server once a chunk.
-#[derive(Clone, Copy, Debug)]
-struct Server {
-    /// None: the root is gone.
-    root_oid: Option<u32>,
-    lock_timeout: Duration,
-}
-
-/// Why a chunk could not be begun.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BeginError {
-    #[error("the ledger could not be read")]
-    Ledger(#[from] ledger::Error),
-    #[error("the target could not be asked about the table")]
-    Database(#[from] sqlx::Error),
-    #[error("the table could not be looked up")]
-    Engine(#[from] engine::postgres::Error),
-    #[error("the plan has no fill {0}")]
-    NoSuchFill(u32),
-}
-
-impl<'a> Shift<'a> {
-    pub(super) async fn begin(
-        site: &'a Site,
-        in_hand: &'a InHand,
-        chunk: ChunkId,
-        session: &'a CancellationToken,
-    ) -> Result<Self, BeginError> {
-        let plan = site.plan_of(in_hand.claim.job).await?;
-        let chunk = site.target.ledger.chunk(chunk).await?;
-        let fill = plan
-            .fills
-            .iter()
-            .position(|f| f.id == chunk.fill)
-            .ok_or(BeginError::NoSuchFill(chunk.fill))?;
-        let server = ask_server(&site.target.data, &plan.fills[fill]).await?;
-        let now = site.clock.monotonic();
-        let mut shift = Self {
-            site,
-            in_hand,
-            session,
-            chunk,
-            server,
-            size: BatchSize::first(true),
-            plan,
-            fill,
-            rate: Rate::new(now),
-            share_at: now,
-            setbacks: Setbacks::default(),
-            breath: Breath::default(),
-            watch: None,
-            retries: 0,
-            gave_way: 0,
-            throttled: Duration::ZERO,
-            begun: false,
-        };
-        if shift.fill().row.is_none() {
-            let lease = in_hand.claim.fence.lease;
-            shift.watch = Some(Watch::begin(&site.target.data, lease, &site.clock));
-        }
-        let leave = shift.ask_leave().await?;
-        if leave.go {
-            shift.size = BatchSize::first(leave.share != Share::UNLIMITED);
-            shift.take(leave.share);
-        }
-        Ok(shift)
-    }
-
+impl Shift<'_> {
     /// Works until the chunk is done, cannot be done, or is to be given back.
     pub(super) async fn work(&mut self) -> End {
         loop {
@@ -169,32 +92,6 @@ impl<'a> Shift<'a> {
             if let Some(end) = self.after(batch, took).await {
                 return self.leave_with(end).await;
             }
-        }
-    }
-
-    /// Waits for leave, then has it counted that the first batch begins. Some: the chunk is to be given back.
-    async fn begin_to_write(&mut self) -> Option<End> {
-        let end = match self.ask_leave().await {
-            Ok(leave) => self.wait_for_leave(leave).await,
-            Err(error) => Some(End::Returned {
-                why: format!("the throttle could not be read: {}", chain(&error)),
-                due_in: LATER,
-            }),
-        };
-        if end.is_some() {
-            return end;
-        }
-        let claim = &self.in_hand.claim;
-        let counting = self.site.target.ledger.begun(claim.task, claim.fence);
-        match within(&*self.site.clock, BESIDE, counting).await {
-            Some(Ok(())) => {
-                self.begun = true;
-                None
-            }
-            Some(Err(_)) | None => Some(End::Returned {
-                why: "the ledger does not answer".to_owned(),
-                due_in: LATER,
-            }),
         }
     }
 
@@ -336,18 +233,6 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Rests after a batch, so that the worker works for that part of the time.
-    async fn ease(&self, took: Duration, factor: f64) {
-        let mut left = took
-            .mul_f64((1.0 / factor.clamp(SLOWEST, 1.0) - 1.0).max(0.0))
-            .min(LONGEST_EASE);
-        while !left.is_zero() && self.should_end().is_none() {
-            let slice = left.min(SLICE);
-            rest(self.site, self.in_hand, slice).await;
-            left -= slice;
-        }
-    }
-
     /// On SQLite: leaves the write lock to others before the next batch.
     async fn breathe(&mut self, took: Duration) {
         if self.fill().row.is_none() {
@@ -406,104 +291,6 @@ impl<'a> Shift<'a> {
         within(&*self.site.clock, BESIDE, looking).await.flatten()
     }
 
-    fn take(&mut self, share: Share) {
-        let now = self.site.clock.monotonic();
-        self.rate.set_share(share, now);
-        self.share_at = now;
-    }
-
-    /// A piece of the wait for the next batch. Some: the chunk is to be given back.
-    async fn wait_for_budget(&mut self, wait: Duration) -> Option<End> {
-        match self.rest_and_read(wait).await {
-            Some(leave) => self.wait_for_leave(leave).await,
-            None => None,
-        }
-    }
-
-    /// Waits until what was written is paid for, so that the next chunk does not begin with a clean slate.
-    async fn pay(&mut self) {
-        loop {
-            let debt = self.rate.debt(self.site.clock.monotonic());
-            if debt.is_zero() || self.should_end().is_some() {
-                return;
-            }
-            // Nothing more is written here, so a no is no reason to stay.
-            if self.rest_and_read(debt).await.is_some() {
-                return;
-            }
-        }
-    }
-
-    /// Rests for a piece of the wait, and reads the share anew if that is due. Some: the planner says no.
-    async fn rest_and_read(&mut self, wait: Duration) -> Option<Leave> {
-        rest(self.site, self.in_hand, wait.min(SLICE)).await;
-        if self.site.clock.monotonic() - self.share_at < READ_AGAIN {
-            return None;
-        }
-        match self.ask_leave().await {
-            Ok(leave) if leave.go => {
-                self.take(leave.share);
-                None
-            }
-            Ok(leave) => Some(leave),
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "the share of the budget could not be read");
-                None
-            }
-        }
-    }
-
-    /// Waits until the planner allows writing. Some: it took too long, or the job does not go on.
-    async fn wait_for_leave(&mut self, first: Leave) -> Option<End> {
-        let began = self.site.clock.monotonic();
-        let mut leave = first;
-        loop {
-            let held = self.site.clock.monotonic() - began;
-            let reason = leave
-                .reason
-                .clone()
-                .unwrap_or_else(|| "the planner says no".to_owned());
-            let end = if leave.ended {
-                Some(End::Returned {
-                    why: "the job does not go on".to_owned(),
-                    due_in: LATER,
-                })
-            } else if held >= HELD_TOO_LONG {
-                Some(End::Returned {
-                    why: format!("held for a minute: {reason}"),
-                    due_in: SOON,
-                })
-            } else {
-                self.should_end()
-            };
-            if leave.go && !leave.ended || end.is_some() {
-                self.throttled += held;
-                return end;
-            }
-            rest(self.site, self.in_hand, LOOK_AGAIN).await;
-            match self.ask_leave().await {
-                Ok(next) => leave = next,
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the throttle could not be read; nothing is written");
-                }
-            }
-        }
-    }
-
-    /// A question that is not answered is a no: nothing is written on an old word.
-    async fn ask_leave(&self) -> Result<Leave, ledger::Error> {
-        within(&*self.site.clock, BESIDE, self.leave())
-            .await
-            .unwrap_or_else(|| Ok(unanswered()))
-    }
-
-    async fn leave(&self) -> Result<Leave, ledger::Error> {
-        let pool = self.site.target.ledger.pool();
-        let mut conn = pool.acquire().await.map_err(ledger::Error::of("ledger.leave"))?;
-        let claim = &self.in_hand.claim;
-        leave_to_write(&mut conn, claim.job, claim.task, claim.fence.lease).await
-    }
-
     /// Counts what no batch could carry any more.
     async fn leave_with(&self, end: End) -> End {
         let counted = !matches!(end, End::Lost) && (self.retries > 0 || !self.throttled.is_zero());
@@ -517,16 +304,6 @@ impl<'a> Shift<'a> {
     }
 }
 
-fn unanswered() -> Leave {
-    Leave {
-        go: false,
-        reason: Some("the ledger does not answer".to_owned()),
-        ended: false,
-        factor: 1.0,
-        share: Share::NONE,
-    }
-}
-
 /// A batch that was not answered: it may have been committed, which the cursor says.
 fn silence(limit: Duration) -> Fault {
     Fault {
@@ -535,24 +312,6 @@ fn silence(limit: Duration) -> Fault {
         words: format!("no answer from the database within {} s", limit.as_secs()),
         range: 0..0,
     }
-}
-
-/// One question over the data route, in a transaction because that route may be pooled.
-async fn ask_server(pool: &Pool, fill: &Fill) -> Result<Server, BeginError> {
-    const SQL: &str = "/* sluice:backfiller.ask */
-        SELECT setting::int8 FROM pg_settings WHERE name = 'deadlock_timeout'";
-    let mut tx = pool.begin_reading().await?;
-    let root_oid = relation::oid(&mut tx, &fill.table).await?;
-    let deadlock: Option<i64> = match tx.raw() {
-        Raw::Postgres(_) => db::scalar(SQL).persistent(false).fetch_optional(&mut tx).await?,
-        Raw::Sqlite(_) => None,
-    };
-    tx.commit().await?;
-    let half = Duration::from_millis(deadlock.unwrap_or(1000).unsigned_abs() / 2);
-    Ok(Server {
-        root_oid,
-        lock_timeout: LOCK_TIMEOUT.min(half).max(Duration::from_millis(1)),
-    })
 }
 
 /// The range of a batch, by the blocks that its rows would fill: what sizes and rates are measured in. On PostgreSQL a range is what it is.

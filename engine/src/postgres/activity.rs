@@ -20,8 +20,26 @@ const HIDDEN: &str = "\
     SELECT pg_catalog.count(*) > 0 FROM pg_catalog.pg_stat_activity AS a \
     WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend' AND a.state = 'disabled'";
 
-/// A role that may not see other sessions would see no transaction at all.
+/// A role that may not see other sessions would find none.
 const MAY_SEE: &str = "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
+
+/// Whether this role sees what other sessions do (the monitor role does).
+///
+/// # Errors
+/// [`Error::Blind`] if it does not: never "there is nothing"; and what the server said.
+pub(super) async fn may_see_others(conn: &mut PgConnection, doing: &'static str) -> Result<(), Error> {
+    let may_see: bool = sql::scalar(MAY_SEE)
+        .fetch_one(conn)
+        .await
+        .map_err(Error::query(doing))?;
+    if may_see {
+        return Ok(());
+    }
+    Err(Error::Blind {
+        doing,
+        need: "the monitor role may not see other sessions; GRANT pg_monitor TO it",
+    })
+}
 
 /// When the oldest open transaction of somebody else began (monitor role). None: there is none.
 ///
@@ -29,16 +47,7 @@ const MAY_SEE: &str = "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_
 /// What the server said; a role that may not see other sessions is an error, never "none".
 pub async fn oldest_transaction(conn: &mut PgConnection) -> Result<Option<jiff::Timestamp>, Error> {
     let doing = "look for open transactions";
-    let may_see: bool = sql::scalar(MAY_SEE)
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(Error::query(doing))?;
-    if !may_see {
-        return Err(Error::Blind {
-            doing,
-            need: "the monitor role may not see other sessions; GRANT pg_monitor TO it",
-        });
-    }
+    may_see_others(conn, doing).await?;
     let hidden: bool = sql::scalar(HIDDEN)
         .fetch_one(&mut *conn)
         .await

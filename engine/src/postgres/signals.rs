@@ -19,15 +19,12 @@ pub mod wal_rate;
 
 use sqlx::postgres::PgConnection;
 
+use super::activity::may_see_others;
 use super::error::Error;
 use crate::sql;
 
 /// Where a reading comes from that is about the server as a whole.
 pub const PRIMARY: &str = "primary";
-
-/// A role that may not see other sessions would count none.
-const MAY_SEE: &str =
-    "/* sluice:signal.may_see */ SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
 
 /// One number about other sessions.
 async fn of_sessions(
@@ -35,16 +32,7 @@ async fn of_sessions(
     doing: &'static str,
     question: &'static str,
 ) -> Result<f64, Error> {
-    let may_see: bool = sql::scalar(MAY_SEE)
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(Error::query(doing))?;
-    if !may_see {
-        return Err(Error::Blind {
-            doing,
-            need: "the monitor role may not see other sessions; GRANT pg_monitor TO it",
-        });
-    }
+    may_see_others(conn, doing).await?;
     one(conn, doing, question).await
 }
 

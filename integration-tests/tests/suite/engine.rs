@@ -7,6 +7,7 @@ mod fingerprint;
 mod lag;
 mod mirror;
 mod session;
+mod signals;
 
 use engine::catalog::TableName;
 use secrecy::SecretString;

@@ -1,6 +1,6 @@
 //! What the signals may show at most while a job writes rows.
 //!
-//! A limit that is not there stops nobody: the signal is still sampled and shown. One that is there makes its signal required, so that
+//! A limit that is not there stops nobody: the signal is still sampled and shown (those of tables for a few jobs). One that is there makes its signal required, so that
 //! nothing is written while it cannot be read (invariant 7).
 
 use std::time::Duration;

@@ -12,6 +12,10 @@ use sqlx::postgres::PgConnection;
 
 use super::SAMPLE_LIMIT;
 
+/// Jobs that limit no signal of their tables and whose tables are read all the same, to be shown. A round over hundreds of jobs must stay short,
+/// or every reading grows stale and stops all of them.
+const MOST_UNLIMITED: usize = 8;
+
 /// Every reading; what did not answer in time has a problem.
 pub(super) async fn sample(site: &Site) -> Vec<Reading> {
     let tables = match within(&*site.clock, SAMPLE_LIMIT, tables(site)).await {
@@ -55,12 +59,19 @@ impl Filled {
 
 async fn tables(site: &Site) -> Result<Vec<Filled>, ledger::Error> {
     let ledger = &site.target.ledger;
-    let mut tables = Vec::new();
+    let (mut tables, mut unlimited) = (Vec::new(), 0);
     for job in ledger.unfinished_jobs().await? {
         if job.state != JobState::Backfilling {
             continue;
         }
         let plan = site.plan_of(job.id).await?;
+        let throttle = &plan.budget.throttle;
+        let limited = throttle.max_dead_percent.is_some()
+            || throttle.max_autovacuums.is_some()
+            || throttle.max_batch_time.is_some();
+        if !limited && unlimited == MOST_UNLIMITED {
+            continue;
+        }
         let times = ledger.batch_times(job.id).await?;
         for fill in &plan.fills {
             let took = times.iter().find(|(id, _)| *id == fill.id);
@@ -69,6 +80,7 @@ async fn tables(site: &Site) -> Result<Vec<Filled>, ledger::Error> {
                 batch_seconds: took.map_or(0.0, |(_, took)| took.as_secs_f64()),
             });
         }
+        unlimited += usize::from(!limited);
     }
     Ok(tables)
 }

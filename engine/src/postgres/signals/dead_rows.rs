@@ -9,14 +9,15 @@ use crate::postgres::error::Error;
 use crate::signal::{Kind, Reading};
 use crate::sql;
 
-/// The table by its names, because the monitor role may have no business in its schema.
+/// The table by its names, because the monitor role may have no business in its schema; and the catalog's own tables alone, because
+/// `pg_partition_tree` would wait for whoever has locked a partition.
 pub(super) const LEAVES: &str = "\
-    WITH root AS ( \
+    WITH RECURSIVE root AS ( \
         SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relname = $2), \
     leaves AS ( \
         SELECT oid FROM root \
-        UNION SELECT t.relid::pg_catalog.oid FROM root, pg_catalog.pg_partition_tree(root.oid::pg_catalog.regclass) AS t)";
+        UNION SELECT i.inhrelid FROM leaves JOIN pg_catalog.pg_inherits AS i ON i.inhparent = leaves.oid)";
 
 /// Reads it for one table.
 ///

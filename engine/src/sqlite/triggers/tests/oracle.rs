@@ -82,7 +82,7 @@ pub(super) fn write(
         refuse(rule, authority, before, &row, &told)?;
     }
     if recursive && authority == Authority::New && before.is_some() {
-        row = carried_on(rules, written, row, gave);
+        row = carried_on(rules, written, &row, gave);
     }
     for rule in rules {
         if follows(rule, authority, before, &row, gave(rule.new)) {
@@ -96,11 +96,11 @@ pub(super) fn write(
 /// What the restoring of old columns sets off, where a trigger fires itself: a new side that reads what another pair's `down` restored follows it, for
 /// all that the inner activation can tell. So where the application changed an old column of that pair to what its new side says already, the
 /// new side is left alone only without recursion; either way the two are related. What the application gave is put back.
-fn carried_on(rules: &[Rule], written: &Row, restored: Row, gave: impl Fn(&str) -> bool) -> Row {
+fn carried_on(rules: &[Rule], written: &Row, restored: &Row, gave: impl Fn(&str) -> bool) -> Row {
     let mut row = restored.clone();
     for rule in rules {
-        if !gave(rule.new) && follows(rule, Authority::New, Some(written), &restored, false) {
-            let value = (rule.up)(&restored);
+        if !gave(rule.new) && follows(rule, Authority::New, Some(written), restored, false) {
+            let value = (rule.up)(restored);
             row.insert(rule.new, value);
         }
     }
