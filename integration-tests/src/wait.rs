@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-/// Pause between two looks. Short: what tests wait for is mostly there within some of them.
-const PAUSE: Duration = Duration::from_millis(25);
+/// Pause between two looks: short beside what tests wait for, long beside what a look costs.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What one look at a condition saw.
 #[derive(Debug, Clone, PartialEq, Eq)]

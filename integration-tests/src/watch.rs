@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use ledger::JobState;
 use proto::JobId;
 use sqlx::{PgConnection, Row as _};
+use tokio::sync::Mutex;
 
 use crate::database::Database;
 use crate::oracle;
@@ -18,6 +19,8 @@ pub struct Watched<'d> {
     database: &'d Database<'d>,
     /// Its id.
     pub id: JobId,
+    /// Kept from look to look: to log in costs both ends more than what is asked. None before the first, and after a failure.
+    session: Mutex<Option<PgConnection>>,
 }
 
 /// What must hold at the end of a job, by other means than Sluice's own.
@@ -39,7 +42,15 @@ impl<'d> Watched<'d> {
             .trim()
             .parse()
             .map_err(|error| anyhow::anyhow!("{id:?} is not a job id: {error}"))?;
-        Ok(Self { database, id })
+        Ok(Self::of(database, id))
+    }
+
+    fn of(database: &'d Database<'d>, id: JobId) -> Self {
+        Self {
+            database,
+            id,
+            session: Mutex::default(),
+        }
     }
 
     /// The only job of the database.
@@ -55,7 +66,7 @@ impl<'d> Watched<'d> {
             .map(JobId)
             .collect();
         ensure!(ids.len() == 1, "{} jobs instead of one", ids.len());
-        Ok(Self { database, id: ids[0] })
+        Ok(Self::of(database, ids[0]))
     }
 
     /// One value from the ledger; `$1` is the job.
@@ -66,12 +77,27 @@ impl<'d> Watched<'d> {
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
     {
+        let mut session = self.session.lock().await;
+        // One that was kept may have been ended since, with its server or its database.
+        if let Some(mut conn) = session.take()
+            && let Ok(value) = self.ask(&mut conn, query).await
+        {
+            *session = Some(conn);
+            return Ok(value);
+        }
         let mut conn = self.database.superuser().await?;
-        let value = engine::sql::scalar(query)
-            .bind(self.id.0)
-            .fetch_one(&mut conn)
-            .await;
+        let value = self.ask(&mut conn, query).await;
+        if value.is_ok() {
+            *session = Some(conn);
+        }
         value.with_context(|| query.to_owned())
+    }
+
+    async fn ask<T>(&self, conn: &mut PgConnection, query: &str) -> sqlx::Result<T>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
+        engine::sql::scalar(query).bind(self.id.0).fetch_one(conn).await
     }
 
     /// Where it is.
@@ -94,10 +120,10 @@ impl<'d> Watched<'d> {
             Ok::<_, anyhow::Error>(if is_beyond(&now, state) || STOPPED.contains(&now.as_str()) {
                 Look::There(now)
             } else {
-                Look::NotYet(self.story().await?)
+                Look::NotYet(now)
             })
         });
-        let seen = seen.await?;
+        let seen = self.or_story(seen.await).await?;
         if !is_beyond(&seen, state) {
             anyhow::bail!("{what}: it is {seen}\n{}", self.story().await?);
         }
@@ -115,10 +141,10 @@ impl<'d> Watched<'d> {
             Ok::<_, anyhow::Error>(if changed >= rows {
                 Look::There(self.state().await?)
             } else {
-                Look::NotYet(format!("{changed} rows\n{}", self.story().await?))
+                Look::NotYet(format!("{changed} rows"))
             })
         });
-        let state = left.await?;
+        let state = self.or_story(left.await).await?;
         ensure!(
             state == "backfilling",
             "nothing is left to interrupt: the job is {state}"
@@ -195,11 +221,23 @@ impl<'d> Watched<'d> {
         Ok((self.settled(expected).await?, report))
     }
 
+    /// Tells the story, too, where something did not come.
+    async fn or_story<T>(&self, waited: anyhow::Result<T>) -> anyhow::Result<T> {
+        match waited {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let story = self.story().await;
+                let story = story.unwrap_or_else(|error| format!("nothing to tell: {error:#}"));
+                anyhow::bail!("{error:#}\n{story}")
+            }
+        }
+    }
+
     /// What a failure shows: state, reason, tasks, the last events.
     pub async fn story(&self) -> anyhow::Result<String> {
         let mut conn = self.database.superuser().await?;
         let mut story = line(&mut conn, HEAD, self.id).await?;
-        for query in [TASKS, EVENTS] {
+        for query in [TASKS, CHUNKS, MACHINE, EVENTS] {
             for row in sqlx::query(query).bind(self.id.0).fetch_all(&mut conn).await? {
                 story.push_str("\n  ");
                 story.push_str(&row.try_get::<String, _>(0)?);
@@ -224,6 +262,11 @@ const HEAD: &str = "SELECT concat_ws(' ', state, '(' || reason || ')',
 const TASKS: &str =
     "SELECT concat_ws(' ', count(*)::text, kind, phase, state, max(worker), max(note), max(error::text))
     FROM sluice.task WHERE job = $1 GROUP BY kind, phase, state ORDER BY 1";
+const CHUNKS: &str = "SELECT concat_ws(' ', count(*)::text, kind, 'of sweep', sweep, state, 'blocks up to', max(end_block), verification,
+        max(verified_at)::time)
+    FROM sluice.chunk WHERE job = $1 GROUP BY fill, sweep, kind, state, verification ORDER BY 1";
+const MACHINE: &str =
+    "SELECT concat('changed ', updated_at::time, ' ', machine) FROM sluice.job WHERE id = $1";
 const EVENTS: &str = "SELECT concat_ws(' ', at::time::text, actor, kind, left(detail::text, 300))
     FROM sluice.event WHERE job = $1 ORDER BY id DESC LIMIT 12";
 

@@ -16,7 +16,7 @@ use crate::postgres::{Durability, Server};
 use crate::process::Settings;
 use crate::rabbitmq::Broker;
 use crate::tracks::{self, Filling};
-use crate::traffic::{Load, Outages, Traffic};
+use crate::traffic::{Load, Outages, Traffic, beside_services};
 use crate::watch::Watched;
 
 /// About 4,000 sparse blocks, so four chunks.
@@ -69,7 +69,7 @@ pub async fn one(grounds: &Grounds, plan: &Plan, folder: &Path) -> anyhow::Resul
     let load = Load {
         seed: plan.traffic,
         outages: Outages::AreEndured,
-        ..Load::default()
+        ..beside_services()
     };
     let traffic = Traffic::start(&database.url(Role::App), tracks::traffic(), load).await?;
     let desk = Desk::new(&Settings::of(&database).over(&vhost))?;

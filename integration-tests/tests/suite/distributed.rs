@@ -30,7 +30,7 @@ use testbed::postgres::Server;
 use testbed::process::Settings;
 use testbed::rabbitmq::Vhost;
 use testbed::tracks::{self, Filling};
-use testbed::traffic::{Load, Traffic};
+use testbed::traffic::{Traffic, beside_services};
 use testbed::wait;
 use testbed::watch::Watched;
 
@@ -72,7 +72,7 @@ async fn queued(job: &Watched<'_>) -> Outcome {
 
 /// The application.
 async fn traffic(database: &Database<'_>) -> anyhow::Result<Traffic> {
-    Ok(Traffic::start(&database.url(Role::App), tracks::traffic(), Load::default()).await?)
+    Ok(Traffic::start(&database.url(Role::App), tracks::traffic(), beside_services()).await?)
 }
 
 /// The end of every test here.

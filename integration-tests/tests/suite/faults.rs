@@ -60,7 +60,7 @@ use testbed::postgres::Server;
 use testbed::process::Settings;
 use testbed::rabbitmq::Vhost;
 use testbed::tracks::{self, Filling};
-use testbed::traffic::{Load, Outages, Traffic};
+use testbed::traffic::{Load, Outages, Traffic, beside_services};
 use testbed::wait::{self, Look};
 use testbed::watch::Watched;
 
@@ -104,7 +104,7 @@ impl<'d> Scene<'d> {
         let load = Load {
             seed: rng.u64(..),
             outages: Outages::AreEndured,
-            ..Load::default()
+            ..beside_services()
         };
         Ok(Self {
             database,

@@ -15,7 +15,7 @@ use testbed::process::{Settings, Sluice};
 use testbed::proxy::Proxy;
 use testbed::rabbitmq::Broker;
 use testbed::tracks::{self, Filling};
-use testbed::traffic::{Load, Traffic};
+use testbed::traffic::{Traffic, beside_services};
 use testbed::wait;
 use testbed::watch::Watched;
 
@@ -24,6 +24,10 @@ use super::{Outcome, PATIENCE, ROWS, assert_settled, submit};
 /// About twenty seconds for all rows: long enough for a server to die in the middle of it.
 const TWENTY_SECONDS: &str =
     "[backfill]\nmax_parallel = 3\nmax_rows_per_second = 1000\n[throttle]\nmax_replica_lag = \"30s\"\n";
+
+/// Likewise, and chunks end one after the other.
+const ONE_AT_A_TIME: &str =
+    "[backfill]\nmax_parallel = 1\nmax_rows_per_second = 1000\n[throttle]\nmax_replica_lag = \"30s\"\n";
 
 /// An installation with two planners, which reaches its database by a way that can be led elsewhere.
 struct Installation<'s> {
@@ -56,17 +60,24 @@ impl<'s> Installation<'s> {
         })
     }
 
+    /// A command to the job.
+    async fn order(&self, command: &str) -> Outcome {
+        let words = [command, "track-seconds", "--target", "main", "--as", "tester"];
+        self.desk.ok(&words).await?;
+        Ok(())
+    }
+
     /// What writes to the primary until it dies, and is not asked what became of it.
     async fn doomed_traffic(&self) -> anyhow::Result<Traffic> {
         let url = self.database.url(Role::App);
-        Ok(Traffic::start(&url, tracks::traffic(), Load::default()).await?)
+        Ok(Traffic::start(&url, tracks::traffic(), beside_services()).await?)
     }
 }
 
 /// What writes to the promoted standby, with keys that the other one never used; each of its writes must be found in the end.
 async fn traffic_after(database: &Database<'_>) -> anyhow::Result<Traffic> {
     let table = tracks::traffic().from_key(1_500_000_000);
-    Ok(Traffic::start(&database.url(Role::App), table, Load::default()).await?)
+    Ok(Traffic::start(&database.url(Role::App), table, beside_services()).await?)
 }
 
 /// The end of both tests, on the server that is the primary now.
@@ -138,10 +149,27 @@ async fn a_job_ends_right_although_the_promoted_standby_never_got_the_last_commi
     );
     let there = Installation::start(&primary, broker).await?;
     let doomed = there.doomed_traffic().await?;
-    let job = submit(&there.desk, &there.database, TWENTY_SECONDS).await?;
+    let job = submit(&there.desk, &there.database, ONE_AT_A_TIME).await?;
     job.under_way(1000, PATIENCE).await?;
-    // It comes after the job began, so nobody waits for it once it falls behind.
+    // It comes after the job began, so nobody waits for it once it falls behind. The job rests meanwhile: how long a base backup
+    // takes decides nothing.
+    there.order("pause").await?;
+    job.until("paused", PATIENCE).await?;
     let standby = primary.replica("late").await?;
+    there.order("resume").await?;
+    job.until("backfilling", PATIENCE).await?;
+    let resumed: String = job
+        .value("SELECT pg_current_wal_insert_lsn()::text WHERE $1::uuid IS NOT NULL")
+        .await?;
+    let there_too = format!(
+        "SELECT count(*) = 1 AND bool_and(replay_lsn >= '{resumed}') FROM pg_stat_replication WHERE $1::uuid IS NOT NULL"
+    );
+    wait::until(
+        "the standby knows that the job was resumed",
+        PATIENCE,
+        async || job.value::<bool>(&there_too).await,
+    )
+    .await?;
     standby.cut_off().await?;
     const DONE: &str = "SELECT count(*) FROM sluice.chunk WHERE job = $1 AND state = 'done'";
     let done: i64 = job.value(DONE).await?;

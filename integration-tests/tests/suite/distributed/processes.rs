@@ -108,6 +108,13 @@ async fn a_second_planner_takes_over_from_a_frozen_one_which_changes_nothing_whe
     engine::sql::execute_script(&mut audit, LEDGER_AUDIT).await?;
     let holder = "SELECT holder FROM sluice.lease WHERE name = 'planner' AND until > clock_timestamp() AND $1::uuid IS NOT NULL";
     let first: String = job.value(holder).await?;
+    let by_the_first = format!(
+        "SELECT count(*) FROM audit.ledger_change WHERE application_name = 'sluice {first}' AND $1::uuid IS NOT NULL"
+    );
+    wait::until("the audit knows the first planner", PATIENCE, async || {
+        job.value::<i64>(&by_the_first).await.map(|changes| changes > 0)
+    })
+    .await?;
 
     let mut lock = database.superuser().await?;
     engine::sql::execute_script(&mut lock, "BEGIN; SELECT FROM sluice.job FOR NO KEY UPDATE").await?;
@@ -129,11 +136,7 @@ async fn a_second_planner_takes_over_from_a_frozen_one_which_changes_nothing_whe
         async || job.value::<String>(holder).await.map(|now| now != first),
     )
     .await?;
-    let by_the_first = format!(
-        "SELECT count(*) FROM audit.ledger_change WHERE application_name = 'sluice {first}' AND $1::uuid IS NOT NULL"
-    );
     let before: i64 = job.value(&by_the_first).await?;
-    assert!(before > 0, "the audit knows nothing of {first}");
     fleet.planner.resume()?;
     assert_settled(&job, writes, fleet).await?;
     let after: i64 = job.value(&by_the_first).await?;

@@ -1,12 +1,13 @@
 //! The budget of a target: all of it for whoever is there, never more, and fairly over jobs.
 
 use ledger::JobState;
+use ledger::commands::Command;
 use testbed::embedded::{Embedded, PATIENCE, Part};
 use testbed::gauge::Gauge;
 use testbed::target;
 use testbed::wait::{self, Look};
 
-use super::ground::{Outcome, SECONDS, ask, database, seconds_at, tracks, until};
+use super::ground::{Outcome, SECONDS, applied, ask, database, seconds_at, tracks, until};
 
 /// Rows of a block of [`tracks`], and some to spare.
 const ROWS_A_BLOCK: f64 = 30.0;
@@ -49,12 +50,17 @@ async fn jobs_share_what_their_target_allows() -> Outcome {
     let first = embedded
         .submit(&database, &format!("{SECONDS}[backfill]\nmax_parallel = 4\n"))
         .await?;
+    // It rests until the other is as far: however slow this machine is, none is over before the other begins.
+    embedded.until(first, &[JobState::Backfilling]).await?;
+    applied(&embedded, first, Command::Pause).await?;
     let spec = SECONDS
         .replace("\"track\"", "\"other\"")
         .replace("track-seconds", "other-seconds");
     // Its own limit is lower than half of the target's: the first job gets the rest.
     let second = format!("{spec}[backfill]\nmax_parallel = 4\nmax_rows_per_second = 500\n");
     let second = embedded.submit(&database, &second).await?;
+    embedded.until(second, &[JobState::Backfilling]).await?;
+    applied(&embedded, first, Command::Resume).await?;
     let shared = "SELECT count(*) FILTER (WHERE rows = 500) = 1 AND count(*) FILTER (WHERE rows = 1000) = 1
         FROM (SELECT round(sum(s.rows_per_second)) AS rows FROM sluice.share s JOIN sluice.task t ON t.id = s.task GROUP BY t.job) jobs";
     until(&database, "both jobs have their shares", shared, SHARES).await?;
