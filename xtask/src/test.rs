@@ -15,8 +15,9 @@ use crate::languages;
 use crate::stopwatch::Stopwatch;
 use crate::tally::{self, Tally};
 
-/// Tests that wait for servers outnumber those that compute: more at once than two cores.
-const THREADS: &str = "--test-threads=4";
+/// Tests that wait for servers outnumber those that compute: more at once than two cores, and not so many more that a test of
+/// time-outs meets them for want of a processor.
+const THREADS: &str = "--test-threads=3";
 
 /// Runs what was chosen; the last line is `N passed, M failed, K skipped`.
 ///

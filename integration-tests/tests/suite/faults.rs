@@ -24,13 +24,13 @@
 //! | 18 consumer too slow for the broker | [`broker`] |
 //! | 19 consumer cancelled | `distributed::broker::a_queue_that_an_operator_deletes_is_made_again_with_its_work`, `bus` |
 //! | 20 broker takes no messages | [`broker`] |
-//! | 21 database fails over | `stages::replicas`, `ledger::opening`; rows, cursor and counts lose the same tail |
+//! | 21 database fails over | `distributed::failover`, `stages::replicas`, `ledger::opening`; rows, cursor and counts lose the same tail |
 //! | 22 database stopped at once | [`database`] |
 //! | 23 deadlock with the application | `pitfalls::concurrency` |
 //! | 24 lock timeout, serialization failure | `pitfalls::concurrency`, `backfiller::chunk::setbacks` |
 //! | 25 statement timeout, cancelled by a person | `pitfalls::concurrency`, `stages::rows` |
 //! | 26 disk full | [`database`] |
-//! | 27 poison | `distributed::messages::what_nobody_can_read_is_parked_with_the_reason_and_work_goes_on`, `distributed::processes` |
+//! | 27 poison | `distributed::messages::what_nobody_can_read_is_parked_with_the_reason_and_work_goes_on`, `distributed::crashes::a_chunk_that_kills_every_worker_is_set_aside_and_the_job_says_so` |
 //! | 28 the table changes under the job | `pitfalls::drift` |
 //! | 29 clocks jump | [`clocks`] |
 //! | 30 rows move at the borders of chunks | every test here; `stages::moves` |
