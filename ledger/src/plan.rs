@@ -116,6 +116,18 @@ pub struct Fill {
     pub columns: Vec<FilledColumn>,
 }
 
+impl Fill {
+    /// What its chunks are ranges of, in a few words: see "How a table is cut" in `ARCHITECTURE.md`.
+    #[must_use]
+    pub const fn cut_by(&self) -> &'static str {
+        if self.row.is_some() {
+            "ranges of row ids"
+        } else {
+            "ranges of blocks of the table's files"
+        }
+    }
+}
+
 /// One column that a fill computes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilledColumn {

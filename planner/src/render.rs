@@ -230,7 +230,15 @@ fn backfill(page: &mut Page, plan: &Plan) {
     }
     page.title("backfill: short batches under the mirror, repeated until a full pass finds nothing");
     for fill in &plan.fills {
-        page.paragraph(2, &format!("fill {}.{}", fill.table.schema, fill.table.name));
+        page.paragraph(
+            2,
+            &format!(
+                "fill {}.{} by {}",
+                fill.table.schema,
+                fill.table.name,
+                fill.cut_by()
+            ),
+        );
         page.sql(7, &format!("SET {}", fill.set));
         page.sql(7, &format!("WHERE {}", fill.wrong));
     }

@@ -105,6 +105,8 @@ pub struct GivenBackLine {
 /// How far the backfill is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Progress {
+    /// What the chunks are ranges of; empty where nothing is filled.
+    pub cut_by: &'static str,
     /// Blocks of the current sweeps.
     pub blocks_total: u64,
     /// Of them, behind the cursors.

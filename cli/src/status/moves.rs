@@ -89,7 +89,7 @@ pub(super) fn progress(
     counts: &Counts,
     stages: &[StageRow],
     now: Timestamp,
-    still: Standstill,
+    (still, cut_by): (Standstill, &'static str),
 ) -> Progress {
     let throttled = still.throttled;
     let stage = stages
@@ -102,6 +102,7 @@ pub(super) fn progress(
         .filter(|_| state == JobState::Backfilling);
     let eta = elapsed.and_then(|e| eta::from_average(counts.blocks_done, counts.blocks_total, e));
     Progress {
+        cut_by,
         blocks_total: counts.blocks_total,
         blocks_done: counts.blocks_done,
         rows_seen: counts.rows_seen,
@@ -289,7 +290,13 @@ mod tests {
                 idle: None,
                 drifts: 0,
             };
-            progress(JobState::Backfilling, &half(), &stages, example::time(110), still)
+            progress(
+                JobState::Backfilling,
+                &half(),
+                &stages,
+                example::time(110),
+                (still, ""),
+            )
         };
         assert_eq!(look(false).rows_per_second, Some(10.0));
         assert_eq!(look(false).eta_seconds, Some([90, 125]));

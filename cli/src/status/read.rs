@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::jobs::Job;
+use ledger::plan::Fill;
 use ledger::status::Beat;
 use ledger::{Ledger, Plan};
 use planner::decide::Machine;
@@ -47,6 +48,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
     let ledger = reader.ledger;
     let plan = ledger.plan(&job.plan_hash).await?;
     let stages = ledger.stages(job.id).await?;
+    let cut_by = plan.fills.first().map_or("", Fill::cut_by);
     let counts = crate::filled::by_rows(ledger, &plan, ledger.counts(job).await?).await;
     let pace = pace(ledger, job).await?;
     let planner = ledger.lease_holder("planner").await?;
@@ -76,7 +78,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
         way_back: way_back(job, ledger.closed(job.id, &job.tag).await?),
         gates: gates(&plan, &approvals),
         given_back: given_back(ledger, job, &plan).await?,
-        progress: progress(job.state, &counts, &stages, reader.now, still),
+        progress: progress(job.state, &counts, &stages, reader.now, (still, cut_by)),
         pace,
         signals: signals(ledger).await?,
         workers,

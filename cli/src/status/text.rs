@@ -161,7 +161,8 @@ fn progress(page: &mut Page, status: &Status) {
         n => format!(", {} of them gave way to a session that waited", format_count(n)),
     };
     page.line(&format!(
-        "  chunks: {} made, {} done, {} in hand, {} failed, {} retries{gave_way}",
+        "  chunks ({}): {} made, {} done, {} in hand, {} failed, {} retries{gave_way}",
+        progress.cut_by,
         format_count(chunks.total),
         format_count(chunks.done),
         chunks.in_hand,

@@ -67,6 +67,7 @@ fn status() -> Status {
         }],
         given_back: Vec::new(),
         progress: Progress {
+            cut_by: "ranges of row ids",
             blocks_total: 2_000,
             blocks_done: 1_000,
             rows_seen: 50_000,
@@ -168,7 +169,7 @@ gates
 
 progress
   50% of the sweep; 50,000 rows seen, 49,000 changed, 1,234 rows/s, 30s to 50s left
-  chunks: 4 made, 2 done, 1 in hand, 1 failed, 3 retries, 1 of them gave way to a session that waited
+  chunks (ranges of row ids): 4 made, 2 done, 1 in hand, 1 failed, 3 retries, 1 of them gave way to a session that waited
   checked: 0 rows, 1 wrong, 1 in quarantine
 
 pace
