@@ -3,6 +3,7 @@
 //! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
 //! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
 //! [`follow`] and [`progress`] watch a job; [`copies`] is about ledgers that are not where they were made; [`broker`] and [`queues`] are what is between roles;
+//! [`measure`] tries a plan out on a copy of some rows;
 //! [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
 //! is what people look at; [`demo`] shows all of it on a table of its own, under the application of [`traffic`]; [`error`] ends it all with an exit code.
 //!
@@ -24,6 +25,7 @@ pub mod eta;
 mod example;
 pub mod filled;
 pub mod follow;
+pub mod measure;
 pub mod order;
 pub mod out;
 pub mod paint;

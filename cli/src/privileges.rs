@@ -47,6 +47,32 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
     }
 }
 
+/// Refuses unless the owner role has what the plan's objects need, on a server that can be written.
+///
+/// # Errors
+/// As [`require`].
+pub async fn require_of_owner(pool: &Pool, tables: &[TableName]) -> Result<(), Error> {
+    let mut conn = pool
+        .acquire()
+        .await
+        .map_err(error::Error::query("take a connection"))?;
+    let Raw::Postgres(conn) = conn.raw() else {
+        return Ok(());
+    };
+    identity::read(conn)
+        .await?
+        .suitable()
+        .map_err(|why| Error::Refused(why.to_string()))?;
+    let missing = privileges::missing(conn, Role::Owner, tables).await?;
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Refused(words(FOR_A_MEASUREMENT, &missing)))
+    }
+}
+
+const FOR_A_MEASUREMENT: &str = "the owner role lacks privileges that the plan needs, and without them nothing can be measured; \
+    nothing was touched. Have an administrator run:";
 const FOR_A_PLAN: &str =
     "the database roles lack privileges that the plan needs; nothing was touched. Have an administrator run:";
 const FOR_THE_LEDGER: &str = "there is a ledger in this database, and this role may not use it; nothing was touched. \

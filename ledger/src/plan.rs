@@ -5,6 +5,7 @@
 //! [`Fill`] is the SQL that makes a row right and the question whether it is wrong. A newer binary
 //! never re-derives other SQL than what is already installed, because it never derives any.
 
+mod batch;
 mod cutover;
 mod step;
 mod throttle;

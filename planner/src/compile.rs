@@ -35,7 +35,7 @@ use engine::catalog::{Catalog, EngineKind};
 use ledger::plan::Plan;
 
 pub use input::{Acknowledged, Checked, Expressions, Side};
-pub use live::{compile_live, compile_live_sqlite, resolve_and_check, unfiltered};
+pub use live::{compile_for_copy, compile_live, compile_live_sqlite, resolve_and_check, unfiltered};
 
 use crate::kinds::Change;
 use crate::spec::{Fault, Spec};

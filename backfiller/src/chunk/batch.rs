@@ -243,7 +243,7 @@ impl Ground<'_> {
             Raw::Postgres(conn) => conn,
             Raw::Sqlite(conn) => return self.update_file(conn, &leaf, range).await,
         };
-        let text = update_sql(self.fill, &leaf, range, &self.mark());
+        let text = self.fill.batch_sql(&leaf, range, &self.mark());
         let (seen, changed): (i64, i64) = engine::sql::query_as(text)
             .fetch_one(conn)
             .await
@@ -313,21 +313,6 @@ enum Begun {
     Not(Batch),
 }
 
-/// One statement, so that one timeout bounds it; both parts see the same snapshot. `seen` counts every live
-/// row of the range, right or wrong.
-fn update_sql(fill: &Fill, leaf: &str, range: &Range<u64>, mark: &str) -> String {
-    let Fill {
-        alias, set, wrong, ..
-    } = fill;
-    let within = fill.within(range);
-    format!(
-        "/* {mark} */ \
-         WITH seen AS (SELECT count(*) AS n FROM ONLY {leaf} AS {alias} WHERE {within}), \
-         changed AS (UPDATE ONLY {leaf} AS {alias} SET {set} WHERE {within} AND ({wrong}) RETURNING 1) \
-         SELECT (SELECT n FROM seen), (SELECT count(*) FROM changed)"
-    )
-}
-
 enum Stop {
     Database(sqlx::Error),
     Commit(sqlx::Error),
@@ -374,46 +359,5 @@ impl std::fmt::Display for Stop {
             Self::Ledger(error) => error.fmt(f),
             Self::Ident(error) => error.fmt(f),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use engine::catalog::TableName;
-
-    use super::*;
-
-    #[test]
-    fn a_batch_names_its_leaf_alone_its_range_and_its_mark() {
-        let fill = Fill {
-            id: 0,
-            table: TableName {
-                schema: "music".into(),
-                name: "track".into(),
-            },
-            alias: "\"track\"".into(),
-            row: None,
-            set: "\"seconds\" = (milliseconds / 1000)".into(),
-            wrong: "ROW(\"seconds\") *<> ROW(CAST((milliseconds / 1000) AS integer))".into(),
-            unrelated: "false".into(),
-            key: "jsonb_build_object('id', \"id\")".into(),
-            columns: Vec::new(),
-        };
-        let text = update_sql(
-            &fill,
-            "\"music\".\"track_1\"",
-            &(16..48),
-            "sluice:batch lease=L chunk=C",
-        );
-        assert!(
-            text.starts_with("/* sluice:batch lease=L chunk=C */ WITH seen"),
-            "{text}"
-        );
-        let within = "\"track\".ctid >= '(16,0)'::tid AND \"track\".ctid < '(48,0)'::tid";
-        assert_eq!(text.matches(within).count(), 2, "{text}");
-        assert!(
-            text.contains("UPDATE ONLY \"music\".\"track_1\" AS \"track\" SET \"seconds\""),
-            "{text}"
-        );
     }
 }

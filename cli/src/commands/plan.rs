@@ -1,4 +1,4 @@
-//! `sluice plan SPEC`: every statement, forward and back, with its risk. Touches nothing.
+//! `sluice plan SPEC`: every statement, forward and back, with its risk. Touches nothing, and leaves nothing with `--measure` either.
 //!
 //! With a database the expressions are checked by it (on a temporary table, rolled back); with a saved catalog nobody can,
 //! and the plan says so.
@@ -15,6 +15,7 @@ use planner::submit::{self, Does};
 use shared::settings::DatabaseRole;
 
 use crate::error::{Error, Outcome};
+use crate::measure::{self, Measured, PlanMeasured};
 use crate::place::{Place, PlaceArgs};
 use crate::{out, specfile};
 
@@ -36,6 +37,10 @@ pub struct PlanArgs {
     /// The bodies of functions too.
     #[arg(long, conflicts_with = "json")]
     full: bool,
+    /// Estimate the fill's write-ahead log, time and growth and the mirror's cost: runs the plan as the owner role on a copy of at most
+    /// 20,000 rows, in a transaction that is taken back (PostgreSQL).
+    #[arg(long, conflicts_with = "catalog")]
+    measure: bool,
     /// Which database.
     #[command(flatten)]
     place: PlaceArgs,
@@ -47,17 +52,55 @@ pub struct PlanArgs {
 /// Every fault of the spec, or what keeps the catalog from being read.
 pub async fn run(args: &PlanArgs) -> Result<Outcome, Error> {
     let spec = specfile::read(&args.spec)?;
-    let plan = match &args.catalog {
-        Some(file) => from_file(&spec, file)?,
+    let compiled = match &args.catalog {
+        Some(file) => Compiled::Anew(from_file(&spec, file)?),
         None => from_database(&spec, args).await?,
     };
-    if args.json {
-        out::json(&plan);
-    } else {
-        let length = if args.full { Length::Full } else { Length::Short };
-        out::answer(&render::text(&plan, length));
+    if !args.measure {
+        show(args, compiled.plan(), None);
+        return Ok(Outcome::Done);
     }
-    Ok(Outcome::Done)
+    let Compiled::Anew(plan) = compiled else {
+        return Err(Error::Refused(
+            "a job does this already: its plan is measured before it is taken; `sluice status` shows what it costs".to_owned(),
+        ));
+    };
+    let measured = measure::measure(&args.place.place()?, &spec, &plan).await?;
+    show(args, &plan, Some(&measured));
+    Ok(if measure::is_complete(&measured) {
+        Outcome::Done
+    } else {
+        Outcome::Refused
+    })
+}
+
+/// Where a plan comes from.
+enum Compiled {
+    /// From the spec.
+    Anew(Plan),
+    /// From the ledger: a job does it already.
+    UnderWay(Plan),
+}
+
+impl Compiled {
+    fn plan(&self) -> &Plan {
+        match self {
+            Self::Anew(plan) | Self::UnderWay(plan) => plan,
+        }
+    }
+}
+
+fn show(args: &PlanArgs, plan: &Plan, measured: Option<&[Measured]>) {
+    if args.json {
+        match measured {
+            Some(measured) => out::json(&PlanMeasured { plan, measured }),
+            None => out::json(plan),
+        }
+        return;
+    }
+    let length = if args.full { Length::Full } else { Length::Short };
+    let measured = measured.map(measure::text).unwrap_or_default();
+    out::answer(&(render::text(plan, length) + &measured));
 }
 
 fn from_file(spec: &Spec, path: &Path) -> Result<Plan, Error> {
@@ -75,7 +118,7 @@ fn from_file(spec: &Spec, path: &Path) -> Result<Plan, Error> {
     compile::compile(spec, &catalog, &expressions, &Acknowledged::default()).map_err(Error::Spec)
 }
 
-async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Plan, Error> {
+async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Compiled, Error> {
     let place = args.place.place()?;
     let pool = place.pool(DatabaseRole::Data).await?;
     let mut conn = pool
@@ -92,10 +135,11 @@ async fn from_database(spec: &Spec, args: &PlanArgs) -> Result<Plan, Error> {
         out::note(&format!("catalog written to {}", path.display()));
     }
     if let Some(plan) = of_a_job(&place, &mut conn, spec).await {
-        return Ok(plan);
+        return Ok(Compiled::UnderWay(plan));
     }
     submit::prepare(&mut conn, spec, &place.acknowledged())
         .await
+        .map(Compiled::Anew)
         .map_err(Error::Spec)
 }
 

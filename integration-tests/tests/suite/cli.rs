@@ -5,6 +5,7 @@ mod colors;
 mod copies;
 mod demo;
 mod jobs;
+mod measure;
 mod orders;
 mod pages;
 mod privileges;

@@ -3,8 +3,10 @@
 //! Every question is asked even if an earlier one was answered with a fault, so that an author mends a spec
 //! once. Nothing is changed: expressions are tried in transactions that are always rolled back.
 
+mod copy;
 mod sqlite;
 
+pub use copy::compile_for_copy;
 pub use sqlite::compile_live_sqlite;
 
 use std::collections::BTreeSet;
