@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod ident;
 pub mod identity;
 pub mod privileges;
+pub mod replayed;
 pub mod session;
 pub mod signals;
 pub mod triggers;

@@ -12,7 +12,7 @@ use engine::postgres::session::{Home, Route, SessionOptions};
 use proto::TargetName;
 use shared::clock::{Clock, within};
 use shared::service::{Part, chain};
-use shared::settings::{DatabaseRole, TargetBudget, TargetSettings, TargetThrottle};
+use shared::settings::{DatabaseRole, RereadReplica, TargetBudget, TargetSettings, TargetThrottle};
 
 use crate::error::Error as LedgerError;
 use crate::open::{Ledger, Setup};
@@ -35,6 +35,8 @@ pub struct Target {
     pub budget: TargetBudget,
     /// Signals that its settings name.
     pub throttle: Arc<TargetThrottle>,
+    /// The replica on which chunks are re-read; None: the primary. Nothing is connected there yet.
+    pub reread_replica: Option<RereadReplica>,
     /// Where all of them lead.
     pub home: Home,
 }
@@ -182,6 +184,7 @@ impl Target {
             monitor,
             budget: settings.budget,
             throttle: Arc::new(settings.throttle.clone()),
+            reread_replica: settings.reread_replica(),
             home: home.clone(),
         })
     }

@@ -10,6 +10,7 @@ mod read;
 mod redact;
 mod table;
 mod throttle;
+mod verify_on;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -24,6 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use fault::{Error, Fault};
 pub use redact::redact_url;
 pub use throttle::{QuerySettings, TargetThrottle};
+pub use verify_on::RereadReplica;
 
 /// The file that is read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "sluice.toml";
@@ -66,6 +68,8 @@ pub struct TargetSettings {
     pub budget: TargetBudget,
     /// Signals that a spec must not name by itself.
     pub throttle: TargetThrottle,
+    /// The replica of [`TargetThrottle::replicas`] on which chunks are re-read; see [`TargetSettings::reread_replica`].
+    pub verify_on: Option<String>,
 }
 
 /// The load that all jobs of a target together may make, however many workers there are. A job's own budget lies within it.
@@ -107,6 +111,7 @@ impl TargetSettings {
             acknowledge_publications: Vec::new(),
             budget: TargetBudget::default(),
             throttle: TargetThrottle::default(),
+            verify_on: None,
         }
     }
 
@@ -157,6 +162,7 @@ impl fmt::Debug for TargetSettings {
             .field("acknowledge_publications", &self.acknowledge_publications)
             .field("budget", &self.budget)
             .field("throttle", &self.throttle)
+            .field("verify_on", &self.verify_on)
             .finish()
     }
 }

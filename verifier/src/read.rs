@@ -9,6 +9,7 @@
 //! meantime is no finding. A row for which the expression raises is found by halving the range down to its block, then
 //! row by row.
 
+mod clean;
 mod rows;
 pub(crate) mod sql;
 
@@ -17,9 +18,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use engine::catalog::{EngineKind, TableName};
-use engine::db::{self, Connection, Raw, Transaction};
+use engine::db::{self, Connection, Pool, Raw, Transaction};
 use engine::error::{Class, classify, sqlstate};
 use engine::postgres::ident;
+use engine::postgres::replayed::{self, Mark, Standing};
 use engine::postgres::session::{BatchSettings, set_local};
 use engine::relation;
 use ledger::Plan;
@@ -41,6 +43,7 @@ const PATIENCE: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What a range is read of.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(crate) site: &'a Site,
     pub(crate) plan: &'a Plan,
@@ -51,6 +54,18 @@ pub(crate) struct Reader<'a> {
     pub(crate) fingerprint: &'a str,
     /// Keys in quarantine: those rows are set aside already.
     pub(crate) set_aside: &'a BTreeSet<String>,
+    pub(crate) place: Place<'a>,
+}
+
+/// Where it is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Primary,
+    /// A server that proves in each transaction that it is a replica which has replayed the mark.
+    Replica {
+        pool: &'a Pool,
+        mark: &'a Mark,
+    },
 }
 
 /// What was found.
@@ -182,7 +197,11 @@ impl Reader<'_> {
     }
 
     async fn begin(&self, statement_timeout: Duration) -> Result<Transaction, Fault> {
-        let mut tx = self.site.target.data.begin_reading().await?;
+        let pool = match self.place {
+            Place::Primary => &self.site.target.data,
+            Place::Replica { pool, .. } => pool,
+        };
+        let mut tx = pool.begin_reading().await?;
         let Raw::Postgres(conn) = tx.raw() else {
             return Ok(tx);
         };
@@ -193,6 +212,13 @@ impl Reader<'_> {
             search_path: self.plan.search_path.clone(),
         };
         set_local(conn, &settings).await.map_err(of_engine)?;
+        if let Place::Replica { mark, .. } = self.place {
+            match replayed::look(conn, mark).await.map_err(of_engine)? {
+                Standing::Arrived => {}
+                Standing::NotYet => return Err(Fault::Other("it went back behind the chunk".to_owned())),
+                Standing::Stranger(why) => return Err(Fault::Other(why)),
+            }
+        }
         Ok(tx)
     }
 

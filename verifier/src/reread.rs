@@ -6,6 +6,11 @@
 //!
 //! A chunk whose table has changed since cannot be read: it is recorded as drifted, the planner begins a new sweep, and
 //! that one's chunks are read instead. One that we may not read is recorded as unreadable, so that the job says so.
+//!
+//! Where the operator names a replica, a chunk is read there first ([`replica`]). That it is right is then recorded; whatever else comes of
+//! it, the chunk is read on the primary, as if nothing had been asked.
+
+mod replica;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,8 +28,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::check::set_aside;
-use crate::read::{Found, Reader, Stop};
+use crate::read::{Found, Place, Reader, Stop};
 use crate::tell;
+
+use self::replica::Replica;
 
 const POLL: Duration = Duration::from_secs(1);
 /// Chunks one poll looks at.
@@ -98,14 +105,16 @@ impl Desk {
 
 /// Re-reads chunks of one target until the service stops.
 pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
+    let replica = Arc::new(Replica::of(&site.target));
     let mut desk = Desk::default();
     let mut reading = JoinSet::new();
     let mut poll_at = site.clock.monotonic();
     while !site.is_stopping() {
         while let Some(chunk) = desk.next() {
-            let site = site.clone();
+            let (site, replica) = (site.clone(), replica.clone());
             reading.spawn(async move {
-                let looked = within(&*site.clock, LOOK_LIMIT, look(&site, &chunk)).await;
+                let looking = look(&site, replica.as_ref().as_ref(), &chunk);
+                let looked = within(&*site.clock, LOOK_LIMIT, looking).await;
                 (chunk.id, looked.unwrap_or(Looked::NotNow))
             });
         }
@@ -137,8 +146,8 @@ pub(crate) async fn run(site: Arc<Site>, mut hints: mpsc::Receiver<ChunkId>) {
 }
 
 /// Re-reads one chunk and records what was found.
-async fn look(site: &Site, chunk: &Chunk) -> Looked {
-    let found = match reread(site, chunk).await {
+async fn look(site: &Site, replica: Option<&Replica>, chunk: &Chunk) -> Looked {
+    let found = match reread(site, replica, chunk).await {
         Ok(found) => found,
         Err(Stop::Drifted) => return drifted(site, chunk).await,
         Err(Stop::Refused(why)) => return refused(site, chunk, &why).await,
@@ -220,7 +229,7 @@ async fn told(site: &Site, chunk: &Chunk, recorded: Result<bool, ledger::Error>)
     }
 }
 
-async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
+async fn reread(site: &Site, replica: Option<&Replica>, chunk: &Chunk) -> Result<Found, Stop> {
     let failed = |error: ledger::Error| Stop::Failed(chain(&error));
     let plan = site.plan_of(chunk.job).await.map_err(failed)?;
     let Some(fill) = plan.fills.iter().find(|f| f.id == chunk.fill) else {
@@ -242,8 +251,15 @@ async fn reread(site: &Site, chunk: &Chunk) -> Result<Found, Stop> {
         leaf: &chunk.leaf,
         fingerprint: &chunk.fingerprint,
         set_aside: &set_aside,
+        place: Place::Primary,
     };
-    reader.range(chunk.first_block..chunk.end_block).await
+    let range = chunk.first_block..chunk.end_block;
+    if let Some(replica) = replica
+        && let Some(found) = replica.clean(&reader, &range).await
+    {
+        return Ok(found);
+    }
+    reader.range(range).await
 }
 
 /// In a transaction because the data route may be pooled.

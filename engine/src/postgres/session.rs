@@ -191,6 +191,23 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
     Ok(pool.connect_lazy_with(parsed))
 }
 
+/// A pool for a replica, whose connections can only read. Who is behind them is for whoever reads to ask, each time.
+///
+/// # Errors
+/// [`ConnectError`], which names host, port, database and user, never the password.
+pub async fn connect_replica_pool(
+    url: &SecretString,
+    options: &SessionOptions,
+) -> Result<PgPool, ConnectError> {
+    let parsed = parse(url, options)?;
+    establish(&parsed).await?.close().await.ok();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_release(|conn, _| Box::pin(kept::answers(conn)));
+    Ok(pool.connect_lazy_with(parsed))
+}
+
 fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
     let parsed: PgConnectOptions = user::with_user(url.expose_secret())
         .parse()

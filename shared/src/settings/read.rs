@@ -72,6 +72,9 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
     let acknowledge_publications = table.list("acknowledge_publications");
     let budget = budget(table.table("budget"), url.as_ref());
     let throttle = throttle(table.table("throttle"), url.as_ref());
+    let verify_on = table.parsed("verify_on", "the name of a replica", |text| {
+        (!text.is_empty()).then(|| text.to_owned())
+    });
     let target = url.map(|url| TargetSettings {
         url,
         admin_url,
@@ -81,10 +84,14 @@ fn target(mut table: Table<'_>) -> Option<TargetSettings> {
         acknowledge_publications,
         budget,
         throttle,
+        verify_on,
     });
     if let Some(key) = target.as_ref().and_then(TargetSettings::beside_a_file) {
         let expected = "no key here: on SQLite there is one file, and every role has it by url";
         table.fault(key, "a URL of its own", expected);
+    }
+    if let Some(expected) = target.as_ref().and_then(TargetSettings::cannot_verify_on) {
+        table.fault("verify_on", "a replica that is not there", &expected);
     }
     table.finish();
     target

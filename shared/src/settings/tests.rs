@@ -39,6 +39,7 @@ fn the_example_file_is_valid_and_names_every_key() {
         "ledger_url",
         "replicas",
         "acknowledge_publications",
+        "verify_on",
         "sql",
         "max",
         "low",
@@ -77,6 +78,11 @@ fn the_example_file_is_valid_and_names_every_key() {
     let main = &settings.targets[&TargetName::from("main")];
     assert_eq!(main.replicas, ["replica_a"]);
     assert_eq!(main.acknowledge_publications, ["warehouse"]);
+    let reread = main.reread_replica().unwrap();
+    assert_eq!(
+        (reread.name.as_str(), reread.url.expose_secret()),
+        ("replica_a", "postgres://sluice_data:change-me@127.0.0.1:5442/app")
+    );
     let throttle = &main.throttle;
     assert_eq!(throttle.queries["jobs_waiting"].low, 500);
     assert!(throttle.replicas.contains_key("replica_a") && throttle.checks.contains_key("freno"));
@@ -333,6 +339,28 @@ fn a_target_may_be_a_file_which_every_role_has_by_one_url() {
         let found = faults(&format!("[targets.main]\n{file}"), &[]);
         assert!(found.len() == 1 && found[0].starts_with(fault), "{found:?}");
     }
+}
+
+#[test]
+fn chunks_are_reread_on_a_replica_that_is_there_or_the_settings_are_refused() {
+    let target = "[targets.main]\nurl = \"postgres://data@db/app\"\nverify_on = \"b\"\n";
+    let replica = "[targets.main.throttle.replicas.a]\nurl = \"postgres://monitor@replica/app\"\n";
+    assert_eq!(
+        faults(target, &[]),
+        [
+            "targets.main.verify_on: a replica that is not there / a replica that [targets.NAME.throttle.replicas] names, and none \
+             is there"
+        ]
+    );
+    assert_eq!(
+        faults(&format!("{target}{replica}"), &[]),
+        [
+            "targets.main.verify_on: a replica that is not there / one of a in [targets.NAME.throttle.replicas], whose url names \
+             its host"
+        ]
+    );
+    let file = "[targets.main]\nurl = \"sqlite:app.db\"\nverify_on = \"b\"\n";
+    assert!(faults(file, &[])[0].starts_with("targets.main.verify_on"));
 }
 
 #[test]

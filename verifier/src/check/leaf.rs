@@ -9,7 +9,7 @@ use ledger::tasks::FailureClass;
 use shared::service::chain;
 
 use super::{Check, NoVerdict, failed, set_aside};
-use crate::read::{Found, Reader, Stop};
+use crate::read::{Found, Place, Reader, Stop};
 
 /// Blocks of one range: 16 MiB, read in smaller statements.
 const RANGE: u64 = 2048;
@@ -29,6 +29,7 @@ impl Check<'_> {
             leaf: &leaf.name,
             fingerprint: &leaf.fingerprint,
             set_aside: &set_aside,
+            place: Place::Primary,
         };
         let (mut at, mut end, mut tails) = (leaf.cursor_block, leaf.blocks.max(leaf.cursor_block), 0);
         loop {

@@ -18,9 +18,18 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// One that can only read (SQLSTATE 25006) leads to a standby, or to a primary that is being taken out of service. It would stay so
 /// after a fail-over, while a new one may reach the new primary.
 pub(super) async fn is_well(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    read_only(conn).await.map(|read_only| !read_only)
+}
+
+/// [`is_well`] for a pool that is meant to lead to a standby.
+pub(super) async fn answers(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    read_only(conn).await.map(|_| true)
+}
+
+async fn read_only(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let asking = sql::ask_simply(conn, READ_ONLY);
     match tokio::time::timeout(RELEASE_TIMEOUT, asking).await {
-        Ok(answered) => answered.map(|read_only| read_only == "off"),
+        Ok(answered) => answered.map(|read_only| read_only != "off"),
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }

@@ -58,17 +58,7 @@ const BEAT: &str = "/* sluice:signal.pulse_beat */ SELECT series, beat FROM slui
 /// # Errors
 /// What the server said.
 pub async fn look(conn: &mut PgConnection, primary: &Primary) -> Result<Seen, Error> {
-    let doing = "ask the replica who it is";
-    let (system_identifier, in_recovery, timeline): (String, bool, Option<i64>) = sql::query_as(WHO)
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(Error::query(doing))?;
-    let mut seen = Seen {
-        system_identifier,
-        in_recovery,
-        timeline: timeline.and_then(|t| u32::try_from(t).ok()),
-        beat: None,
-    };
+    let mut seen = who(&mut *conn).await?;
     if seen.stranger(primary).is_none() {
         let beat: Option<(Uuid, i64)> = sql::query_as(BEAT)
             .fetch_optional(conn)
@@ -77,6 +67,23 @@ pub async fn look(conn: &mut PgConnection, primary: &Primary) -> Result<Seen, Er
         seen.beat = beat.map(|(series, beat)| (series, beat.unsigned_abs()));
     }
     Ok(seen)
+}
+
+/// Asks a replica who it is, and nothing about beats.
+///
+/// # Errors
+/// What the server said.
+pub async fn who(conn: &mut PgConnection) -> Result<Seen, Error> {
+    let (system_identifier, in_recovery, timeline): (String, bool, Option<i64>) = sql::query_as(WHO)
+        .fetch_one(conn)
+        .await
+        .map_err(Error::query("ask the replica who it is"))?;
+    Ok(Seen {
+        system_identifier,
+        in_recovery,
+        timeline: timeline.and_then(|t| u32::try_from(t).ok()),
+        beat: None,
+    })
 }
 
 impl Seen {
