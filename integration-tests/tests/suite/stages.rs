@@ -14,6 +14,7 @@ pub(crate) mod old_process;
 mod publishing;
 mod rename_column;
 mod replicas;
+mod reread_replica;
 mod restarts;
 mod rows;
 mod shapes;
