@@ -123,7 +123,7 @@ fn quiet_logs(verbose: u8) -> Result<(), Error> {
     let filter = match verbose {
         // A chunk that fails holds the job, and the reason of that is shown.
         0 => "error,lapin=off,backfiller::chunk=off",
-        1 => "info,lapin=error,lapin::channel=off,sqlx=warn",
+        1 => "info,lapin=off,sqlx=warn",
         _ => "debug,lapin=info,sqlx=info,hyper=info",
     };
     let settings = TelemetrySettings {

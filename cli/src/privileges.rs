@@ -108,7 +108,11 @@ fn words(beginning: &str, missing: &[MissingPrivilege]) -> String {
     let mut text = beginning.to_owned();
     for one in missing {
         let sql = one.grant_sql.trim_end();
-        let end = if sql.contains(';') { "" } else { ";" };
+        let end = if sql.contains(';') || sql.starts_with("--") {
+            ""
+        } else {
+            ";"
+        };
         text.push_str(&format!(
             "\n  {sql}{end}\n    (role {:?} needs {})",
             one.user, one.what

@@ -6,12 +6,12 @@ mod writable;
 
 use std::time::Duration;
 
-use ledger::Plan;
 use ledger::checks::{Outcome, Verdict};
 use ledger::events::Entry;
 use ledger::flags::Flag;
 use ledger::jobs::Job;
 use ledger::status::{Counts, StageRow};
+use ledger::{JobState, Plan};
 pub use read::read;
 use serde::Serialize;
 pub use text::text;
@@ -120,6 +120,11 @@ pub fn report(rows: &Rowset) -> Report {
         rehearsal: rows.rehearsal.as_ref(),
         throttled: rows.throttled,
     };
+    // What was right before the job was taken back says nothing of the table that is there now.
+    let verdicts = match rows.job.state {
+        JobState::RolledBack => &[],
+        _ => rows.verdicts.as_slice(),
+    };
     Report {
         job: rows.job.id.to_string(),
         name: rows.job.name.clone(),
@@ -139,8 +144,8 @@ pub fn report(rows: &Rowset) -> Report {
             retried: rows.counts.retried,
         },
         throttled_seconds: (rows.throttled.as_secs_f64() * 1000.0).round() / 1000.0,
-        verdict: worst(&rows.verdicts),
-        verdict_reasons: rows.verdicts.iter().flatten().map(|v| v.why.clone()).collect(),
+        verdict: worst(verdicts),
+        verdict_reasons: verdicts.iter().flatten().map(|v| v.why.clone()).collect(),
         authority: rows.job.authority.as_str().to_owned(),
         flags: rows.flags.clone(),
         way_back: way_back(&rows.job, rows.closed),

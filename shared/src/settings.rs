@@ -235,7 +235,7 @@ impl Default for TelemetrySettings {
         // error there, and often what we asked to find out.
         Self {
             format: LogFormat::Human,
-            filter: "info,lapin=error,lapin::channel=off,sqlx=warn".to_owned(),
+            filter: "info,lapin=off,sqlx=warn".to_owned(),
         }
     }
 }

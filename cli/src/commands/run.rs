@@ -56,7 +56,7 @@ pub struct RunArgs {
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Until {
-    /// Every row is filled, checked and mirrored; nothing has moved.
+    /// Every row is filled, checked and mirrored; nothing has moved. Where a planner runs, it goes on.
     Verified,
     /// Reads and writes use new; old is still there.
     Flipped,
@@ -134,6 +134,7 @@ async fn to_rest(
             return Ok(outcome);
         }
         let mut driver = driver(drive, shutdown, until).await?;
+        let ours = matches!(driver, Driver::Ours(_));
         let end = follow.run(&mut driver, &mut progress).await;
         stop(driver, drive.place).await;
         match end? {
@@ -142,9 +143,12 @@ async fn to_rest(
                 progress.finish();
                 let outcome = said(&end, drive, args);
                 if let Some(until) = until.filter(|_| outcome == Outcome::Done) {
-                    out::note(&format!(
-                        "this run was asked to end at {until}; run the spec again without --until to go on"
-                    ));
+                    let on = if ours {
+                        "run the spec again without --until to go on"
+                    } else {
+                        "the planner goes on with the job"
+                    };
+                    out::note(&format!("this run was asked to end at {until}; {on}"));
                 }
                 return Ok(outcome);
             }
@@ -179,9 +183,7 @@ fn nothing_left(job: &Job, until: Option<JobState>) -> String {
 /// Roles in this process, unless a planner elsewhere holds the lease.
 async fn driver(drive: &Drive<'_>, shutdown: &Shutdown, until: Option<JobState>) -> Result<Driver, Error> {
     if let Some(holder) = drive.ledger.lease_holder("planner").await? {
-        out::note(&format!(
-            "planner {holder} is active for this database: watching what it does"
-        ));
+        out::note(&watching(&holder, &drive.job.name, until));
         return Ok(Driver::Theirs);
     }
     let target = embedded::connect(drive.place, &drive.clock).await?;
@@ -191,6 +193,17 @@ async fn driver(drive: &Drive<'_>, shutdown: &Shutdown, until: Option<JobState>)
     };
     let embedded = Embedded::start(drive.place, target, scope, drive.clock.clone(), shutdown.clone());
     Ok(Driver::Ours(Box::new(embedded)))
+}
+
+/// A planner serves every job of its database to the end: where this run ends is nothing to it.
+fn watching(holder: &str, job: &str, until: Option<JobState>) -> String {
+    let beyond = until.map_or_else(String::new, |until| {
+        format!(
+            ". It does not stop at {until}, only this command does: `sluice pause {job}` stops it where it is, `sluice flip {job} hold` keeps \
+             reads and writes from moving further"
+        )
+    });
+    format!("planner {holder} is active for this database: watching what it does{beyond}")
 }
 
 fn said(end: &End, drive: &Drive<'_>, args: &RunArgs) -> Outcome {

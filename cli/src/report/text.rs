@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledger::JobState;
 use shared::units::{format_count, format_duration};
 
 use super::Report;
@@ -28,7 +29,12 @@ pub fn text(report: &Report) -> String {
         format_count(report.chunks.retried),
         format_duration(Duration::from_secs_f64(report.throttled_seconds.max(0.0))),
     ));
-    out.push_str(&format!("verdict: {}\n", report.verdict.unwrap_or("none yet")));
+    let none = if report.state == JobState::RolledBack.as_str() {
+        "none: the job was rolled back"
+    } else {
+        "none yet"
+    };
+    out.push_str(&format!("verdict: {}\n", report.verdict.unwrap_or(none)));
     for why in &report.verdict_reasons {
         out.push_str(&format!("  {why}\n"));
     }

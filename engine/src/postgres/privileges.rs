@@ -60,7 +60,7 @@ pub async fn missing(
         Role::Owner => {
             let mut needs = vec![temporary(conn).await?];
             for table in tables {
-                needs.extend(owner_needs(table)?);
+                needs.extend(owner_needs(conn, table).await?);
             }
             needs.extend(ledger_use(conn).await?);
             needs
@@ -138,8 +138,9 @@ async fn current_database(conn: &mut PgConnection) -> Result<String, Error> {
         .map_err(Error::query("ask for the current database"))
 }
 
-fn owner_needs(table: &TableName) -> Result<Vec<Need>, Error> {
+async fn owner_needs(conn: &mut PgConnection, table: &TableName) -> Result<Vec<Need>, Error> {
     let name = ident::table(table)?;
+    let owner = table_owner(conn, table).await?;
     Ok(vec![
         on_schema("USAGE", &table.schema)?,
         // CREATE INDEX asks for it.
@@ -151,7 +152,7 @@ fn owner_needs(table: &TableName) -> Result<Vec<Need>, Error> {
                  WHERE c.oid = {}::regclass)",
                 ident::literal(&name)
             ),
-            grant: format!("ALTER TABLE {name} OWNER TO {{role}}; -- or grant the owning role to {{role}}"),
+            grant: ownership(&name, owner.as_ref())?,
         },
     ])
 }
@@ -190,14 +191,21 @@ async fn data_needs(conn: &mut PgConnection, table: &TableName) -> Result<Vec<Ne
 }
 
 async fn ledger_need(conn: &mut PgConnection) -> Result<Need, Error> {
-    if let Some(owner) = schema_owner(conn).await? {
-        let owner = ident::quote(&owner)?;
+    if let Some(Owner { name, is_superuser }) = schema_owner(conn).await? {
+        let owner = ident::quote(&name)?;
+        let grant = if is_superuser {
+            format!(
+                "-- it belongs to the superuser {owner}, whose rights are not to be given away: connect as that role (`ledger_url`, --ledger-url URL)"
+            )
+        } else {
+            format!("GRANT {owner} TO {{role}}")
+        };
         // Its tables belong to that role too: another owner of the schema alone could read none of them.
         return Ok(Need {
             what: format!("the rights of {owner}, which owns the ledger (schema \"sluice\"); connecting as that role will do as well"),
             holds: "(SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'sluice')"
                 .into(),
-            grant: format!("GRANT {owner} TO {{role}}"),
+            grant,
         });
     }
     let database = current_database(conn).await?;
@@ -221,13 +229,66 @@ async fn schema_exists(conn: &mut PgConnection) -> Result<bool, Error> {
 }
 
 /// Who owns the ledger; None if there is none.
-async fn schema_owner(conn: &mut PgConnection) -> Result<Option<String>, Error> {
+/// Whose something is.
+#[derive(Debug)]
+struct Owner {
+    name: String,
+    is_superuser: bool,
+}
+
+impl From<(String, bool)> for Owner {
+    fn from((name, is_superuser): (String, bool)) -> Self {
+        Self { name, is_superuser }
+    }
+}
+
+async fn schema_owner(conn: &mut PgConnection) -> Result<Option<Owner>, Error> {
     const SQL: &str = "/* sluice:engine.ledger_owner */ \
-        SELECT pg_catalog.pg_get_userbyid(nspowner)::text FROM pg_catalog.pg_namespace WHERE nspname = 'sluice'";
-    sql::scalar(SQL)
+        SELECT r.rolname::text AS name, r.rolsuper AS is_superuser FROM pg_catalog.pg_namespace AS n \
+            JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner WHERE n.nspname = 'sluice'";
+    let owner = sql::query_as::<(String, bool)>(SQL).fetch_optional(conn).await;
+    Ok(owner
+        .map_err(Error::query("ask who owns the schema sluice"))?
+        .map(Owner::from))
+}
+
+/// None where there is no such table.
+async fn table_owner(conn: &mut PgConnection, table: &TableName) -> Result<Option<Owner>, Error> {
+    const SQL: &str = "/* sluice:engine.table_owner */ \
+        SELECT r.rolname::text AS name, r.rolsuper AS is_superuser FROM pg_catalog.pg_class AS c \
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner \
+        WHERE n.nspname = $1 AND c.relname = $2";
+    let owner = sql::query_as::<(String, bool)>(SQL)
+        .bind(&table.schema)
+        .bind(&table.name)
         .fetch_optional(conn)
-        .await
-        .map_err(Error::query("ask who owns the schema sluice"))
+        .await;
+    Ok(owner
+        .map_err(Error::query("ask who owns the table"))?
+        .map(Owner::from))
+}
+
+/// The rights of an owner are lent, not taken from it; those of a superuser are not lent.
+fn ownership(table: &str, owner: Option<&Owner>) -> Result<String, Error> {
+    Ok(match owner {
+        Some(Owner {
+            name,
+            is_superuser: false,
+        }) => {
+            format!(
+                "GRANT {} TO {{role}}; -- or: ALTER TABLE {table} OWNER TO {{role}}",
+                ident::quote(name)?
+            )
+        }
+        Some(Owner {
+            name,
+            is_superuser: true,
+        }) => format!(
+            "ALTER TABLE {table} OWNER TO {{role}}; -- it belongs to the superuser {}, whose rights are not to be given away",
+            ident::quote(name)?
+        ),
+        None => format!("ALTER TABLE {table} OWNER TO {{role}}; -- or grant the owning role to {{role}}"),
+    })
 }
 
 /// Drops what the role has already. One statement a need: a missing USAGE on a schema would fail the name lookup of all others.

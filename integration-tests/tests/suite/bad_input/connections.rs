@@ -84,7 +84,7 @@ async fn a_role_without_a_privilege_is_told_the_grant_to_paste() -> Outcome {
         owner.as_str(),
         monitor.as_str(),
         "GRANT UPDATE",
-        "OWNER TO",
+        &format!("GRANT \"{owner}_before\" TO"),
         "GRANT pg_monitor",
     ] {
         assert!(all_text.contains(word), "{word} is not in: {all_text}");
@@ -94,11 +94,39 @@ async fn a_role_without_a_privilege_is_told_the_grant_to_paste() -> Outcome {
     }
     assert!(missing_privileges(&embedded.target, &tables).await?.is_empty());
     embedded.stop().await?;
-    let drop_role = format!("DROP OWNED BY {owner}_before; DROP ROLE {owner}_before");
-    engine::sql::execute_script(&mut admin, drop_role).await?;
+    // The table stays whose it was: the owner role has become a member of that one.
     let embedded = Embedded::start(&database).await?;
     let job = embedded.submit(&database, SECONDS).await?;
     embedded.verified(job).await?;
+    embedded.stop().await?;
+    let drop_role =
+        format!("ALTER TABLE track OWNER TO {owner}; DROP OWNED BY {owner}_before; DROP ROLE {owner}_before");
+    engine::sql::execute_script(&mut admin, drop_role).await?;
+    Ok(())
+}
+
+/// The rights of a superuser are not what to paste.
+#[tokio::test]
+async fn what_belongs_to_a_superuser_is_asked_for_without_lending_its_rights() -> Outcome {
+    let database = database().await?;
+    tracks(&database).await?;
+    let mut admin = database.superuser().await?;
+    engine::sql::execute_script(&mut admin, "ALTER TABLE track OWNER TO CURRENT_USER").await?;
+    let plan = compile(&database, SECONDS).await.expect("a plan");
+    let tables: Vec<_> = plan.tables.iter().map(|t| t.name.clone()).collect();
+    let embedded = Embedded::connect(&database).await?;
+    let missing = missing_privileges(&embedded.target, &tables).await?;
+    let pasted: Vec<&str> = missing.iter().map(|m| m.grant_sql.as_str()).collect();
+    assert!(
+        pasted
+            .iter()
+            .any(|sql| sql.starts_with("ALTER TABLE") && sql.contains("superuser")),
+        "{pasted:?}"
+    );
+    assert!(
+        !pasted.iter().any(|sql| sql.starts_with("GRANT \"postgres\"")),
+        "{pasted:?}"
+    );
     embedded.stop().await
 }
 

@@ -2,6 +2,7 @@
 
 use classifier::Generated;
 use engine::catalog::{ConstraintKind, EngineKind};
+use engine::mirror::Pair;
 use engine::postgres::ident::{IdentError, literal, quote};
 use engine::postgres::triggers::MirrorSql;
 use ledger::plan::{Contract, Flip, Phase, Sides};
@@ -9,7 +10,7 @@ use ledger::plan::{Contract, Flip, Phase, Sides};
 use super::back::only_if;
 use super::step::{Made, NewStep, Steps};
 use crate::compile::done;
-use crate::compile::draft::{Draft, TableDraft};
+use crate::compile::draft::{Draft, Replaced, TableDraft};
 
 /// Tables with their mirrors, as far as they have one.
 pub(super) type Mirrored<'a, 'd> = Vec<(&'a TableDraft<'d>, &'a MirrorSql)>;
@@ -132,7 +133,25 @@ pub(super) fn reasons(draft: &Draft<'_>, mirrors: &[Option<MirrorSql>]) -> Vec<S
     reasons
 }
 
-/// Indexes and constraints that DROP COLUMN takes along, but for those that were carried.
+/// NOT NULL and the default of a column that goes, where its successor has neither.
+pub(super) fn bare_successor(table: &TableDraft<'_>, gone: &Replaced) -> Vec<String> {
+    let Some(old) = table.table.column(&gone.column) else {
+        return Vec::new();
+    };
+    let is_successor = |pair: &&Pair| pair.down.as_ref().is_some_and(|down| down.column == gone.column);
+    let successor = table.pairs.iter().find(is_successor);
+    let stays_not_null = successor.is_some_and(|pair| table.not_null.iter().any(|n| n.column == pair.new));
+    let mut lost = Vec::new();
+    if old.not_null && !stays_not_null {
+        lost.push(format!("NOT NULL of `{}`", gone.column));
+    }
+    if let (Some(default), None) = (&old.default, &gone.default) {
+        lost.push(format!("DEFAULT {default} of `{}`", gone.column));
+    }
+    lost
+}
+
+/// What DROP COLUMN takes along, but for what was carried: NOT NULL, defaults, constraints, indexes.
 fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
     let is_replaced = |columns: &[String]| {
         columns
@@ -154,7 +173,8 @@ fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
         .iter()
         .filter(|i| i.constraint.is_none() && is_replaced(&i.columns) && !carried(&i.name))
         .map(|i| format!("index `{}`", i.name));
-    constraints.chain(indexes).collect()
+    let bare = table.replaced.iter().flat_map(|gone| bare_successor(table, gone));
+    bare.chain(constraints).chain(indexes).collect()
 }
 
 /// The steps forward, and the one that brings hidden columns back.

@@ -7,7 +7,9 @@ use engine::sqlite::ident::literal;
 use ledger::plan::{OnlyIf, Phase, RefuseIf};
 
 use super::forward::{added_to, names};
-use crate::compile::assemble::cutover::{Mirrored, columns, dropped, is_contractible, mirrored, writes_move};
+use crate::compile::assemble::cutover::{
+    Mirrored, bare_successor, columns, dropped, is_contractible, mirrored, writes_move,
+};
 use crate::compile::assemble::step::{Made, NewStep, Steps};
 use crate::compile::dialect::is_same;
 use crate::compile::draft::{Draft, Replaced, TableDraft};
@@ -261,7 +263,7 @@ pub(in crate::compile::assemble) fn reasons(tables: &Mirrored<'_, '_>) -> Vec<St
     reasons
 }
 
-/// Indexes and constraints of a column that another one replaces; a renamed one keeps its own.
+/// NOT NULL, default, constraints and indexes of a column that another one replaces; a renamed one keeps its own.
 fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
     let is_replaced = |columns: &[String]| {
         let replaced = table
@@ -277,8 +279,13 @@ fn goes_along(table: &TableDraft<'_>) -> Vec<String> {
         .indexes
         .iter()
         .filter(|i| i.constraint.is_none() && is_replaced(&i.columns));
-    constraints
-        .map(|c| format!("constraint `{}`", c.definition))
+    let replaced = table
+        .replaced
+        .iter()
+        .filter(|gone| !Shape::is_renamed(table, &gone.column));
+    replaced
+        .flat_map(|gone| bare_successor(table, gone))
+        .chain(constraints.map(|c| format!("constraint `{}`", c.definition)))
         .chain(indexes.map(|i| format!("index `{}`", i.name)))
         .collect()
 }
