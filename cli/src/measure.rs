@@ -5,7 +5,7 @@
 //!
 //! All of it is one transaction of the owner role that is always taken back, so there is nothing to clean up, whoever is killed in the middle:
 //! when a connection ends, the server takes its transaction back. The live table is only read. What that costs: an ACCESS SHARE
-//! lock on the table, and an open transaction, for some seconds; [`copy`] bounds both.
+//! lock on the table, and an open transaction, for some seconds; `copy` bounds both.
 
 mod copy;
 pub mod estimate;
