@@ -118,7 +118,7 @@ pub async fn give(args: &OrderArgs, command: &Command, work: Work) -> Result<Out
         Reply::Silence => {
             out::note(&format!(
                 "recorded: no planner has answered within {} s; the command is in the ledger and will be applied when one runs \
-                 (`sluice status {}` shows it)",
+                 (`sluice status {}` shows it); start one, or give the command with --database-url and without --no-drive to have it done here",
                 PATIENCE.as_secs(),
                 order.job.name
             ));

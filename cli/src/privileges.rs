@@ -22,29 +22,10 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
         (DatabaseRole::Monitor, Role::Monitor),
         (DatabaseRole::Ledger, Role::Ledger),
     ] {
-        let pool = place.pool(database_role).await?;
-        let mut conn = pool
-            .acquire()
-            .await
-            .map_err(error::Error::query("take a connection"))?;
-        // A file knows no roles.
-        let Raw::Postgres(conn) = conn.raw() else {
-            return Ok(());
-        };
-        if role == Role::Owner {
-            identity::read(conn)
-                .await?
-                .suitable()
-                .map_err(|why| Error::Refused(why.to_string()))?;
-        }
-        missing.extend(privileges::missing(conn, role, tables).await?);
+        missing.extend(lacking(&place.pool(database_role).await?, role, tables).await?);
     }
     missing.dedup_by(|a, b| a.grant_sql == b.grant_sql);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Refused(words(FOR_A_PLAN, &missing)))
-    }
+    refuse(FOR_A_PLAN, &missing)
 }
 
 /// Refuses unless the owner role has what the plan's objects need, on a server that can be written.
@@ -52,22 +33,33 @@ pub async fn require(place: &Place, tables: &[TableName]) -> Result<(), Error> {
 /// # Errors
 /// As [`require`].
 pub async fn require_of_owner(pool: &Pool, tables: &[TableName]) -> Result<(), Error> {
+    refuse(FOR_A_MEASUREMENT, &lacking(pool, Role::Owner, tables).await?)
+}
+
+/// What one role lacks; of the owner's server, that it can be written at all.
+async fn lacking(pool: &Pool, role: Role, tables: &[TableName]) -> Result<Vec<MissingPrivilege>, Error> {
     let mut conn = pool
         .acquire()
         .await
         .map_err(error::Error::query("take a connection"))?;
+    // A file knows no roles.
     let Raw::Postgres(conn) = conn.raw() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    identity::read(conn)
-        .await?
-        .suitable()
-        .map_err(|why| Error::Refused(why.to_string()))?;
-    let missing = privileges::missing(conn, Role::Owner, tables).await?;
+    if role == Role::Owner {
+        identity::read(conn)
+            .await?
+            .suitable()
+            .map_err(|why| Error::Refused(why.to_string()))?;
+    }
+    Ok(privileges::missing(conn, role, tables).await?)
+}
+
+fn refuse(beginning: &str, missing: &[MissingPrivilege]) -> Result<(), Error> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Error::Refused(words(FOR_A_MEASUREMENT, &missing)))
+        Err(Error::Refused(words(beginning, missing)))
     }
 }
 
@@ -124,6 +116,21 @@ fn words(beginning: &str, missing: &[MissingPrivilege]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_should_lend_is_a_remark_and_no_statement() {
+        let missing = [MissingPrivilege {
+            role: Role::Ledger,
+            user: "poor".to_owned(),
+            what: "the rights of \"root\"".to_owned(),
+            grant_sql: "-- it belongs to the superuser \"root\": connect as that role".to_owned(),
+        }];
+        let text = words(FOR_THE_LEDGER, &missing);
+        assert!(
+            text.contains("\n  -- it belongs to the superuser \"root\": connect as that role\n"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn every_missing_privilege_comes_with_the_statement_to_paste() {

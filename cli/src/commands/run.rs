@@ -258,6 +258,17 @@ mod tests {
     use crate::example;
 
     #[test]
+    fn beside_a_planner_it_is_said_that_the_job_goes_on() {
+        let text = watching("planner-7", "track-seconds", Some(JobState::Verified));
+        assert!(
+            text.contains("does not stop at verified") && text.contains("`sluice pause track-seconds`"),
+            "{text}"
+        );
+        let text = watching("planner-7", "track-seconds", None);
+        assert!(text.ends_with("watching what it does"), "{text}");
+    }
+
+    #[test]
     fn a_run_stays_where_it_is_asked_to_unless_the_plan_ends_before() {
         let (plan, stays) = (example::plan(), example::plan_that_stays());
         assert_eq!(Until::Verified.state(&plan), Some(JobState::Verified));

@@ -76,6 +76,20 @@ fn the_object_has_the_keys_that_programs_read() {
 }
 
 #[test]
+fn a_job_that_was_taken_back_has_no_verdict() {
+    let back = report(&Rowset {
+        job: example::job(JobState::RolledBack),
+        ..rows()
+    });
+    assert_eq!((back.verdict, back.verdict_reasons.len()), (None, 0));
+    let text = anstream::adapter::strip_str(&text(&back)).to_string();
+    assert!(
+        text.contains("\nverdict: none: the job was rolled back\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_worst_verdict_stands_and_a_missing_one_is_no_verdict() {
     let verdict = |outcome| {
         Some(Verdict {

@@ -228,9 +228,7 @@ async fn schema_exists(conn: &mut PgConnection) -> Result<bool, Error> {
         .map_err(Error::query("look for the schema sluice"))
 }
 
-/// Who owns the ledger; None if there is none.
 /// Whose something is.
-#[derive(Debug)]
 struct Owner {
     name: String,
     is_superuser: bool,
@@ -242,6 +240,7 @@ impl From<(String, bool)> for Owner {
     }
 }
 
+/// Who owns the ledger; None if there is none.
 async fn schema_owner(conn: &mut PgConnection) -> Result<Option<Owner>, Error> {
     const SQL: &str = "/* sluice:engine.ledger_owner */ \
         SELECT r.rolname::text AS name, r.rolsuper AS is_superuser FROM pg_catalog.pg_namespace AS n \
@@ -252,7 +251,7 @@ async fn schema_owner(conn: &mut PgConnection) -> Result<Option<Owner>, Error> {
         .map(Owner::from))
 }
 
-/// None where there is no such table.
+/// Who owns a table; None where there is none of that name.
 async fn table_owner(conn: &mut PgConnection, table: &TableName) -> Result<Option<Owner>, Error> {
     const SQL: &str = "/* sluice:engine.table_owner */ \
         SELECT r.rolname::text AS name, r.rolsuper AS is_superuser FROM pg_catalog.pg_class AS c \

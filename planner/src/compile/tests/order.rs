@@ -381,6 +381,32 @@ fn whatever_discard_takes_away_names_the_step_that_made_it() {
 }
 
 #[test]
+fn what_a_successor_lacks_is_told_before_the_contract() {
+    let mut catalog = catalog();
+    let column = |table: &mut Table, name: &str| {
+        let column = table.columns.iter_mut().find(|c| c.name == name).unwrap();
+        (column.not_null, column.default) = (true, Some("5".to_owned()));
+    };
+    column(table(&mut catalog, "track"), "milliseconds");
+    column(table(&mut catalog, "customer"), "fax");
+    let lost = |plan: &Plan| {
+        let reasons = plan.gates.iter().flat_map(|gate| &gate.reasons);
+        reasons
+            .filter(|r| r.contains("have no successor"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let replaced = format!("{SECONDS}\ndown = \"seconds * 1000\"\nreplaces = \"milliseconds\"");
+    assert_eq!(
+        lost(&plan(&add(&replaced), &catalog)),
+        [
+            "these go with the columns of track and have no successor: NOT NULL of `milliseconds`, DEFAULT 5 of `milliseconds`"
+        ]
+    );
+    assert!(lost(&plan(&rename("fax", "fax_number"), &catalog)).is_empty());
+}
+
+#[test]
 fn a_constraint_on_what_down_restores_is_named_and_waits_for_an_approval() {
     let mut catalog = catalog();
     let track = table(&mut catalog, "track");
