@@ -29,6 +29,8 @@ pub(super) struct Looked {
     at: Option<Duration>,
     /// In which round of steps, and resting on which phases.
     of: (u32, Vec<Phase>),
+    /// Against which round of the check leaves were looked for.
+    check_round: u32,
     /// The versions of our triggers at the first look of this planner, in this round and these phases: whoever disables one and enables it again
     /// leaves another one behind, also when nobody looked meanwhile.
     versions: Option<Versions>,
@@ -36,6 +38,15 @@ pub(super) struct Looked {
     pub(super) drift: Option<String>,
     /// A leaf with rows that the last check did not read.
     pub(super) unchecked: Option<String>,
+}
+
+impl Looked {
+    /// Is it recent enough, and of the same things, to be gone by again? What the next check reads is no stranger any more.
+    fn serves(&self, of: &(u32, Vec<Phase>), check_round: u32, now: Duration) -> bool {
+        self.of == *of
+            && self.check_round == check_round
+            && self.at.is_some_and(|at| now.saturating_sub(at) < EVERY)
+    }
 }
 
 pub(super) async fn look(
@@ -59,7 +70,7 @@ pub(super) async fn look(
     let fresh = planner
         .looked
         .get(&job)
-        .filter(|l| l.of == of && l.at.is_some_and(|at| now.saturating_sub(at) < EVERY));
+        .filter(|l| l.serves(&of, machine.check_round, now));
     if let Some(looked) = fresh
         && !drifted
         && state != JobState::DualWriting
@@ -93,6 +104,7 @@ pub(super) async fn look(
     let looked = Looked {
         at: Some(now),
         of,
+        check_round: machine.check_round,
         versions: match (before, versions) {
             (Some(before), Some(now)) => Some(before.with_new(now)),
             (before, now) => before.or(now),
@@ -232,4 +244,28 @@ async fn acquire(planner: &TargetPlanner) -> Result<Connection, Error> {
             "connect as the owner role".to_owned(),
         ))
         .map_err(planner.engine_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_serves_until_it_is_old_or_another_check_reads_what_it_found() {
+        let of = (1, vec![Phase::Expand]);
+        let looked = Looked {
+            at: Some(Duration::from_secs(10)),
+            of: of.clone(),
+            check_round: 1,
+            unchecked: Some("public.track_2".to_owned()),
+            ..Looked::default()
+        };
+        let soon = Duration::from_secs(11);
+        assert!(looked.serves(&of, 1, soon));
+        assert!(!looked.serves(&of, 2, soon));
+        assert!(!looked.serves(&(2, vec![Phase::Expand]), 1, soon));
+        assert!(!looked.serves(&(1, vec![Phase::Expand, Phase::Lead]), 1, soon));
+        assert!(!looked.serves(&of, 1, Duration::from_secs(12)));
+        assert!(!Looked { at: None, ..looked }.serves(&of, 1, soon));
+    }
 }
