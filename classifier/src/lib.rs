@@ -1,17 +1,23 @@
-//! What a statement locks, rewrites and scans.
+//! What a statement locks, rewrites and scans, and what to write instead.
 //!
-//! Pure: no database, no I/O. For now it knows the statements that Sluice itself generates: each has a
-//! fixed [`Label`], measured on real servers. SQL that somebody else wrote cannot be labeled yet; it
-//! gets [`Level::Unknown`], the highest, which makes a job wait for a named approval.
+//! Pure: no database, no I/O; what a database knows comes in as [`Facts`]. Two questions are answered here:
 //!
-//! - [`label`] is the whole of it: a [`Generated`] statement in, its [`Label`] out. What is generated for SQLite is a set of its
-//!   own, [`Sqlite`], because there another question decides.
+//! - of the statements that Sluice itself generates, each has a fixed [`Label`], measured on real servers: [`label`], with
+//!   [`Generated`] and, for SQLite, [`Sqlite`];
+//! - of the SQL that somebody else wrote, each statement gets a [`Verdict`]: an [`Effect`] from the lock model of its dialect, and
+//!   [`Finding`]s, each of one rule with a stable [`Code`]. What cannot be read is [`Phase::Unknown`], never safe.
 
+mod code;
+pub mod facts;
 mod generated;
 mod sqlite;
+mod verdict;
 
+pub use code::Code;
+pub use facts::Facts;
 pub use generated::{Generated, label};
 pub use sqlite::Sqlite;
+pub use verdict::{Effect, Finding, Phase, Risk, Safer, Seconds, TableLock, Verdict};
 
 use serde::{Deserialize, Serialize};
 
