@@ -141,6 +141,23 @@ impl Ledger {
         Ok(id)
     }
 
+    /// Jobs that somebody has said something to that was not answered yet, also ended ones.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn commanded_jobs(&self) -> Result<Vec<JobId>, Error> {
+        let ids: Vec<uuid::Uuid> = db::scalar(
+            "/* ledger.commanded_jobs */
+            SELECT DISTINCT job
+            FROM sluice.command
+            WHERE applied_at IS NULL",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.commanded_jobs"))?;
+        Ok(ids.into_iter().map(JobId).collect())
+    }
+
     /// Commands of a job that wait, oldest first. One that this build cannot read is skipped and left for a newer planner.
     ///
     /// # Errors

@@ -177,6 +177,32 @@ impl Ledger {
             .collect()
     }
 
+    /// How many tasks of each job somebody holds; a job without any is not there. A step counts even when its lease has lapsed: until
+    /// the next holder has proven its backend gone, its statement may still be running.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn leased_by_job(&self) -> Result<BTreeMap<JobId, u64>, Error> {
+        let rows = db::query(
+            "/* ledger.tasks_leased_by_job */
+            SELECT job, count(*) AS tasks
+            FROM sluice.task
+            WHERE state = 'leased'
+                AND (kind = 'step' OR lease_until > clock_timestamp())
+            GROUP BY job",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::of("ledger.tasks_leased_by_job"))?;
+        rows.iter()
+            .map(|row| {
+                let tasks: i64 = row.try_get("tasks")?;
+                Ok((JobId(row.try_get("job")?), tasks.unsigned_abs()))
+            })
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::of("ledger.tasks_leased_by_job"))
+    }
+
     /// How many tasks of a job somebody holds. A step counts even when its lease has lapsed: until the next holder has
     /// proven its backend gone, its statement may still be running.
     ///

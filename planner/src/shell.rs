@@ -16,6 +16,7 @@ mod leaves;
 mod pacer;
 mod publish;
 mod tenure;
+mod turns;
 mod upkeep;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::herald::Herald;
 use self::pacer::Pacer;
 use self::tenure::Tenure;
+use self::turns::Turns;
 use self::upkeep::Upkeep;
 use crate::decide::{Decision, Effect, Input, Machine, decide};
 
@@ -165,13 +167,12 @@ impl TargetPlanner {
             .await?;
         let mut control = self.bus.subscribe(&Queue::Control, 100).await?;
         let mut pause = Duration::ZERO;
+        // Lease and heartbeat must not wait for a round.
+        let mut tenure = Tenure::begin(&self.target, &self.name, self.lease, &self.clock);
         // Publishing waits for the broker; rounds must not, because the pace they set is the workers' heartbeat.
         let publisher = publish::Publisher::new(&self.target, &self.bus, &self.clock, self.lease);
-        let _publisher = AbortOnDropHandle::new(tokio::spawn(
-            publisher.run(self.published.clone(), shutdown.clone()),
-        ));
-        // Lease and heartbeat must not wait for a round either.
-        let mut tenure = Tenure::begin(&self.target, &self.name, self.lease, &self.clock);
+        let publishing = publisher.run(self.published.clone(), tenure.clone(), shutdown.clone());
+        let _publisher = AbortOnDropHandle::new(tokio::spawn(publishing));
         let beats = pacer::beat(self.pacer.clone(), tenure.clone(), self.clock.clone());
         let _beats = AbortOnDropHandle::new(tokio::spawn(beats));
         let upkeep = Upkeep::new(&self.target, &self.clock, tenure.clone(), shutdown.clone());
@@ -192,7 +193,7 @@ impl TargetPlanner {
         }
         // It ends what it has running on the server.
         let _ = within(&*self.clock, LEAVING, upkeep).await;
-        drop((tenure, _beats));
+        drop((tenure, _beats, _publisher));
         let dropping = self.target.ledger.drop_lease("planner", self.lease);
         if self.active == Activity::Active
             && let Some(Err(error)) = within(&*self.clock, LEAVING, dropping).await
@@ -258,8 +259,14 @@ impl TargetPlanner {
             .map_err(self.ledger_error())?;
         self.pacer.lock().await.keep(&jobs);
         self.forget_ended(&jobs);
-        for job in jobs {
-            let id = job.id;
+        let jobs = jobs.into_iter().map(|job| (job.id, job));
+        let mut turns = Turns::of(jobs, self.clock.monotonic());
+        loop {
+            let now = self.clock.monotonic();
+            if turns.must_hear(now) {
+                turns.hear(self.commanded().await?, now);
+            }
+            let Some((id, job)) = turns.next() else { break };
             let clock = self.clock.clone();
             // One job must not stop the others.
             match within(&*clock, DRIVE_LIMIT, self.drive(job)).await {
@@ -274,6 +281,16 @@ impl TargetPlanner {
         }
         self.published.notify_one();
         Ok(())
+    }
+
+    /// Jobs with commands that wait, as they are now.
+    async fn commanded(&self) -> Result<Vec<(JobId, Job)>, Error> {
+        let ledger = &self.target.ledger;
+        let mut jobs = Vec::new();
+        for id in ledger.commanded_jobs().await.map_err(self.ledger_error())? {
+            jobs.push((id, ledger.job(id).await.map_err(self.ledger_error())?));
+        }
+        Ok(jobs)
     }
 
     /// The broker may be a new one, and messages of the planner before us may be lost.

@@ -177,6 +177,8 @@ pub async fn connect_pool(url: &SecretString, options: &SessionOptions) -> Resul
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(CONNECT_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|conn, kept_for| Box::pin(kept::still_there(conn, kept_for)))
         .after_release(|conn, _| Box::pin(kept::is_well(conn)));
     let (home, route) = (options.home.clone(), options.route);
     let pool = pool.after_connect(move |conn, _| {

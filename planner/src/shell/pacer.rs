@@ -61,6 +61,15 @@ pub(super) struct Pacer {
     room_since: Option<Duration>,
 }
 
+/// What the ledger says of all jobs at once.
+#[derive(Debug)]
+struct Seen {
+    /// None: this engine has no signals.
+    signals: Option<Vec<Signal>>,
+    /// Tasks in hand, of jobs that have any.
+    leased: BTreeMap<JobId, u64>,
+}
+
 /// The pace of a job as it was written last.
 #[derive(Debug)]
 struct Written {
@@ -123,8 +132,8 @@ impl Pacer {
 
     /// Sets the pace of a job whose machine has just been looked at.
     pub(super) async fn set(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
-        let signals = self.signals().await?;
-        self.write(job, machine, signals.as_deref()).await
+        let seen = self.see().await?;
+        self.write(job, machine, &seen).await
     }
 
     /// Forgets all but these.
@@ -174,11 +183,11 @@ impl Pacer {
             .unfinished_jobs()
             .await
             .map_err(self.ledger_error())?;
-        let signals = self.signals().await?;
+        let seen = self.see().await?;
         for job in &jobs {
             // One that cannot be read is told in the round.
             if let Ok(machine) = serde_json::from_value(job.machine.clone()) {
-                self.write(job, &machine, signals.as_deref()).await?;
+                self.write(job, &machine, &seen).await?;
             }
         }
         if self.paces.values().any(|written| !written.pace.go) {
@@ -188,23 +197,22 @@ impl Pacer {
         Ok(())
     }
 
-    async fn signals(&self) -> Result<Option<Vec<Signal>>, Error> {
-        Ok(match self.target.data.engine() {
-            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
+    /// What the paces of all jobs are worked out from: two questions, however many jobs there are.
+    async fn see(&self) -> Result<Seen, Error> {
+        let ledger = &self.target.ledger;
+        let signals = match self.target.data.engine() {
+            EngineKind::Postgresql => Some(ledger.signals().await.map_err(self.ledger_error())?),
             EngineKind::Sqlite => None,
-        })
+        };
+        let leased = ledger.leased_by_job().await.map_err(self.ledger_error())?;
+        Ok(Seen { signals, leased })
     }
 
-    async fn write(&mut self, job: &Job, machine: &Machine, signals: Option<&[Signal]>) -> Result<(), Error> {
+    async fn write(&mut self, job: &Job, machine: &Machine, seen: &Seen) -> Result<(), Error> {
         let target = of_target(&self.target);
-        // Asked only where it matters: there may be hundreds of jobs.
-        let limited = target.any() || crate::pace::limits(&machine.budget).any();
-        let leased = if limited && machine.writes_rows() {
-            let leased = self.target.ledger.leased_tasks(job.id).await;
-            leased.map_err(self.ledger_error())?
-        } else {
-            0
-        };
+        let signals = seen.signals.as_deref();
+        let leased = seen.leased.get(&job.id).filter(|_| machine.writes_rows());
+        let leased = leased.copied().unwrap_or(0);
         let tables = self.tables_of(job).await?;
         let now = self.clock.monotonic();
         let before = self.paces.get(&job.id);

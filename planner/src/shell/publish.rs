@@ -3,7 +3,8 @@
 //! Chunks are admitted first, within the budget of the target: what is not admitted has no message, and nobody can claim it.
 //!
 //! A loop of its own beside the rounds: while the broker is away a publish waits for it, and rounds must go on meanwhile
-//! (commands are answered, the pace is set). A few messages are on their way at a time; a queue that refuses one (it is full,
+//! (commands are answered, the pace is set). And a round over hundreds of jobs takes seconds, while a place that a chunk has left is to
+//! be taken at once: places would stand empty, and small jobs wait for them. A few messages are on their way at a time; a queue that refuses one (it is full,
 //! say) gets no more until the next look, and holds up no other queue. What was published twice is claimed once.
 
 use std::collections::BTreeSet;
@@ -21,10 +22,14 @@ use shared::service::{Shutdown, chain};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::tenure::Tenure;
+
 /// Messages of one queue that are published between two looks at the ledger.
 const BATCH: i64 = 200;
 /// A look that takes longer waits on a socket whose other end is gone. What it had on its way is found again.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How often the ledger is looked at, besides after each round.
+const EVERY: Duration = Duration::from_millis(250);
 /// Messages on their way at a time: as many as the transport sends beside each other.
 const IN_FLIGHT: usize = 8;
 
@@ -47,13 +52,17 @@ impl Publisher {
         }
     }
 
-    /// Publishes whenever a round was made, until it is asked to stop.
-    pub(super) async fn run(self, round: Arc<Notify>, shutdown: Shutdown) {
+    /// Publishes again and again while the lease is held, and whenever a round was made, until it is asked to stop.
+    pub(super) async fn run(self, round: Arc<Notify>, tenure: Tenure, shutdown: Shutdown) {
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.stopping.cancelled() => return,
                 () = round.notified() => {}
+                () = self.clock.sleep(EVERY) => {}
+            }
+            if !tenure.is_held() {
+                continue;
             }
             match within(&*self.clock, LIMIT, self.outstanding()).await {
                 Some(Ok(())) => {}

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use sqlx::Connection as _;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::PgConnection;
 
 use crate::sql;
 
 /// How long a connection that is given back may take to say that it is well.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For so long its last word is believed.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether a connection that is given back can be used again.
 ///
@@ -19,6 +24,18 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// after a fail-over, while a new one may reach the new primary.
 pub(super) async fn is_well(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     read_only(conn).await.map(|read_only| !read_only)
+}
+
+/// Whether a connection that was kept can be handed out. One that has just said that it is well is not asked again: a planner of hundreds
+/// of jobs asks thousands of short questions in a row, and would ask each twice.
+pub(super) async fn still_there(
+    conn: &mut PgConnection,
+    kept_for: PoolConnectionMetadata,
+) -> Result<bool, sqlx::Error> {
+    if kept_for.idle_for >= FRESH {
+        conn.ping().await?;
+    }
+    Ok(true)
 }
 
 /// [`is_well`] for a pool that is meant to lead to a standby.
