@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::commands::Command;
+use ledger::leases::LEASE;
 use ledger::{JobState, Ledger, Plan};
 use proto::JobId;
 use shared::clock::Clock;
@@ -73,6 +74,7 @@ impl Follow<'_> {
     /// If a role in this process ends, or the ledger stays away.
     pub async fn run(&self, driver: &mut Driver, progress: &mut Progress) -> Result<End, Error> {
         let mut away_since: Option<Duration> = None;
+        let mut unled_since: Option<Duration> = None;
         loop {
             let pause = match self.look(progress).await {
                 Ok(Some(end)) => return Ok(end),
@@ -96,7 +98,7 @@ impl Follow<'_> {
             };
             if matches!(driver, Driver::Theirs)
                 && away_since.is_none()
-                && self.ledger.lease_holder("planner").await?.is_none()
+                && self.is_orphaned(&mut unled_since).await?
             {
                 // It may have gone because the job had come to rest.
                 return Ok(self.look(progress).await?.unwrap_or(End::Orphaned));
@@ -110,6 +112,25 @@ impl Follow<'_> {
                 error = failed(driver) => return Err(error),
                 () = self.clock.sleep(pause) => {}
             }
+        }
+    }
+
+    /// Whether the job's planner is gone. One that lost its server for a moment has lost its lease too, and is given the time to take it
+    /// again.
+    async fn is_orphaned(&self, unled_since: &mut Option<Duration>) -> Result<bool, ledger::Error> {
+        let now = self.clock.monotonic();
+        match self.ledger.lease_holder("planner").await {
+            Ok(None) => {
+                let since = *unled_since.get_or_insert(now);
+                Ok(now.saturating_sub(since) >= LEASE)
+            }
+            Ok(Some(_)) => {
+                *unled_since = None;
+                Ok(false)
+            }
+            // The next look tells it.
+            Err(error) if error.is_transient() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

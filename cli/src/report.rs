@@ -148,7 +148,7 @@ pub fn report(rows: &Rowset) -> Report {
         verdict_reasons: verdicts.iter().flatten().map(|v| v.why.clone()).collect(),
         authority: rows.job.authority.as_str().to_owned(),
         flags: rows.flags.clone(),
-        way_back: way_back(&rows.job, rows.closed),
+        way_back: way_back(&rows.job, &rows.plan, rows.closed),
         checklist: checklist(&found),
     }
 }

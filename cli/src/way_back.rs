@@ -2,8 +2,8 @@
 //!
 //! It says what the planner would answer to `sluice rollback`, so it has to change when that does.
 
-use ledger::JobState;
 use ledger::jobs::Job;
+use ledger::{JobState, Plan};
 use planner::decide::{Machine, OldSide};
 use serde::Serialize;
 use shared::units::format_count;
@@ -31,18 +31,18 @@ pub enum Way {
     Gone,
 }
 
-/// The way back of a job; None once it was taken.
+/// The way back of a job; None once it was taken. While one watches that has dropped nothing, its own undo still runs.
 #[must_use]
-pub fn way_back(job: &Job, closed_rows: u64) -> Option<WayBack> {
+pub fn way_back(job: &Job, plan: &Plan, closed_rows: u64) -> Option<WayBack> {
     if job.state == JobState::RolledBack {
         return None;
     }
     let machine = serde_json::from_value::<Machine>(job.machine.clone()).ok();
     let dropping = machine.as_ref().is_some_and(|m| m.old == OldSide::Dropping);
-    let over = matches!(
-        job.state,
-        JobState::Contracted | JobState::Watching | JobState::Done
-    );
+    let over = match job.state {
+        JobState::Watching => plan.contract.is_some(),
+        state => matches!(state, JobState::Contracted | JobState::Done),
+    };
     let (state, what_to_do) = if dropping {
         let why = "the drop of the old side has begun, and nothing brings it back";
         (Way::Gone, Some(why.to_owned()))
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn the_way_back_is_open_until_rows_or_the_drop_close_it() {
         let flipped = example::job(JobState::Flipped);
-        assert_eq!(way_back(&flipped, 0).unwrap().words(), "open");
-        let closed = way_back(&flipped, 1_200).unwrap();
+        assert_eq!(way_back(&flipped, &example::plan(), 0).unwrap().words(), "open");
+        let closed = way_back(&flipped, &example::plan(), 1_200).unwrap();
         assert_eq!((closed.state, closed.closed_rows), (Way::Closed, 1_200));
         let said = closed.words();
         assert!(
@@ -115,31 +115,53 @@ mod tests {
         );
         for state in [JobState::Contracted, JobState::Watching, JobState::Done] {
             assert_eq!(
-                way_back(&example::job(state), 1).unwrap().state,
+                way_back(&example::job(state), &example::plan(), 1).unwrap().state,
                 Way::Gone,
                 "{state}"
             );
         }
-        assert_eq!(way_back(&example::job(JobState::RolledBack), 0), None);
+        let undone = Plan {
+            contract: None,
+            ..example::plan()
+        };
+        let watching = example::job(JobState::Watching);
+        assert_eq!(way_back(&watching, &undone, 0).unwrap().state, Way::Open);
+        assert_eq!(
+            way_back(&example::job(JobState::Done), &undone, 0).unwrap().state,
+            Way::Gone
+        );
+        assert_eq!(
+            way_back(&example::job(JobState::RolledBack), &example::plan(), 0),
+            None
+        );
     }
 
     #[test]
     fn once_the_drop_has_begun_nothing_brings_old_back() {
         for state in [JobState::SoftDropped, JobState::Held, JobState::Paused] {
             let mut job = example::job(state);
-            assert_eq!(way_back(&job, 0).unwrap().state, Way::Open, "{state}");
+            assert_eq!(
+                way_back(&job, &example::plan(), 0).unwrap().state,
+                Way::Open,
+                "{state}"
+            );
             job.machine = serde_json::to_value(Machine {
                 old: OldSide::Dropping,
                 ..example::machine(state)
             })
             .unwrap();
-            assert_eq!(way_back(&job, 0).unwrap().state, Way::Gone, "{state}");
+            assert_eq!(
+                way_back(&job, &example::plan(), 0).unwrap().state,
+                Way::Gone,
+                "{state}"
+            );
         }
     }
 
     #[test]
     fn programs_read_its_parts() {
-        let value = serde_json::to_value(way_back(&example::job(JobState::Flipped), 0)).unwrap();
+        let value =
+            serde_json::to_value(way_back(&example::job(JobState::Flipped), &example::plan(), 0)).unwrap();
         assert_eq!(
             value,
             serde_json::json!({ "state": "open", "closed_rows": 0, "what_to_do": null })

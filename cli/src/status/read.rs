@@ -75,7 +75,7 @@ pub async fn read(reader: &Reader<'_>, job: &Job) -> Result<Status, ledger::Erro
         planner,
         authority: job.authority.as_str().to_owned(),
         flags: ledger.flags(job.id).await?,
-        way_back: way_back(job, ledger.closed(job.id, &job.tag).await?),
+        way_back: way_back(job, &plan, ledger.closed(job.id, &job.tag).await?),
         gates: gates(&plan, &approvals),
         given_back: given_back(ledger, job, &plan).await?,
         progress: progress(job.state, &counts, &stages, reader.now, (still, cut_by)),

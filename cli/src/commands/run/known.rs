@@ -1,7 +1,7 @@
 //! Which job a spec means that was run before: one that is under way is continued, one that is done stays done.
 
 use ledger::jobs::Job;
-use ledger::{JobState, Ledger};
+use ledger::{JobState, Ledger, Plan};
 use planner::spec::Spec;
 
 use crate::diff::{Difference, differences, only_budget};
@@ -27,7 +27,11 @@ pub(super) async fn job(place: &Place, spec: &Spec) -> Result<Option<(Ledger, Jo
     if is_done {
         return Ok(None);
     }
-    Err(Error::Refused(another_spec(&job, &differ, &place.flag())))
+    Err(Error::Refused(another_spec(
+        (&job, &plan),
+        &differ,
+        &place.flag(),
+    )))
 }
 
 /// Of all jobs, newest first: the unfinished one of this name, otherwise the newest if it is done.
@@ -39,12 +43,12 @@ fn job_to_run(jobs: Vec<Job>, name: &str) -> Option<Job> {
     }
 }
 
-fn another_spec(job: &Job, differ: &[Difference], flag: &str) -> String {
+fn another_spec((job, plan): (&Job, &Plan), differ: &[Difference], flag: &str) -> String {
     let lines: Vec<String> = differ.iter().map(|d| format!("\n  {d}")).collect();
     let name = &job.name;
     let todo = if only_budget(differ) {
         format!("only the budget differs: `sluice tune {name} {flag}` changes it while the job runs")
-    } else if way_back(job, 0).is_some_and(|way| way.state == Way::Gone) {
+    } else if way_back(job, plan, 0).is_some_and(|way| way.state == Way::Gone) {
         "there is no way back from here: let it come to its end, then run the new spec".to_owned()
     } else {
         format!("`sluice rollback {name} --discard {flag}` takes the job back, then run the new spec")
@@ -89,7 +93,7 @@ mod tests {
             old: Some("a".to_owned()),
             new: Some("b".to_owned()),
         }];
-        let said = |state| another_spec(&example::job(state), &differ, "--target main");
+        let said = |state| another_spec((&example::job(state), &example::plan()), &differ, "--target main");
         assert!(said(JobState::Flipped).contains("sluice rollback track-seconds --discard --target main"));
         assert!(said(JobState::Watching).contains("no way back from here"));
     }

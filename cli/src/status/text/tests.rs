@@ -58,7 +58,7 @@ fn status() -> Status {
             percentage: 0,
             updated_at: time(2),
         }],
-        way_back: way_back(&example::job(JobState::Backfilling), 0),
+        way_back: way_back(&example::job(JobState::Backfilling), &example::plan(), 0),
         gates: vec![GateLine {
             name: "expand".to_owned(),
             before: Phase::Expand,
@@ -267,7 +267,7 @@ fn the_object_keeps_its_field_names() {
 #[test]
 fn a_closed_way_back_says_for_how_many_rows_which_and_what_to_do() {
     let mut closed = status();
-    closed.way_back = way_back(&example::job(JobState::Flipped), 1);
+    closed.way_back = way_back(&example::job(JobState::Flipped), &example::plan(), 1);
     closed.quarantined[0].kind = "closed".to_owned();
     let page = text(&closed);
     for said in [
