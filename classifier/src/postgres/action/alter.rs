@@ -239,6 +239,8 @@ pub enum Alter {
         partition: Name,
         /// `DEFAULT` instead of bounds.
         default: bool,
+        /// `FOR VALUES ...` as written.
+        bounds: String,
     },
     /// `DETACH PARTITION`.
     DetachPartition {

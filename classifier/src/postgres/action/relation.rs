@@ -110,7 +110,10 @@ pub enum IndexChange {
         tablespace: String,
     },
     /// `SET (...)`, `RESET (...)`.
-    SetParameters,
+    SetParameters {
+        /// Names of the parameters, as `fillfactor`.
+        names: Vec<String>,
+    },
     /// `ALTER COLUMN n SET STATISTICS`.
     SetStatistics,
     /// `DEPENDS ON EXTENSION`, or `NO DEPENDS`.
