@@ -11,6 +11,7 @@ mod code;
 pub mod facts;
 mod generated;
 pub mod mysql;
+pub mod postgres;
 mod query;
 pub mod rule;
 mod sqlite;
