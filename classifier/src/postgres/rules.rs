@@ -39,8 +39,8 @@ mod lock_timeout;
 mod move_storage;
 mod refresh;
 mod reindex;
-mod several_tables;
 mod set_not_null;
+mod several_tables;
 mod validate_at_once;
 mod validate_domain;
 
@@ -152,7 +152,10 @@ pub fn all() -> &'static [Rule] {
 /// Every finding on the statement, worst first.
 #[must_use]
 pub fn findings(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let mut findings: Vec<_> = all().iter().flat_map(|rule| (rule.judge)(action, effect, context)).collect();
+    let mut findings: Vec<_> = all()
+        .iter()
+        .flat_map(|rule| (rule.judge)(action, effect, context))
+        .collect();
     findings.sort_by(|a, b| b.risk.cmp(&a.risk).then(a.code.cmp(&b.code)));
     findings
 }
@@ -166,7 +169,9 @@ mod tests {
     #[test]
     fn every_rule_finds_its_example_and_its_safer_form_has_no_finding_of_its_own() {
         for rule in all().iter().filter(|rule| !rule.page.needs_facts) {
-            prove(&rule.page, |script| (!script.starts_with("name = ")).then(|| run(None, script)));
+            prove(&rule.page, |script| {
+                (!script.starts_with("name = ")).then(|| run(None, script))
+            });
         }
     }
 }

@@ -30,10 +30,16 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         if constraint.not_valid || constraint.not_enforced {
             continue;
         }
-        let name = constraint.name.clone().unwrap_or_else(|| format!("{}_check", table.name));
+        let name = constraint
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}_check", table.name));
         let (name, quoted) = (sql::made(&[&name]), sql::name(table));
         let lines = [
-            format!("ALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK {} NOT VALID", sql::grouped(&expression.text)),
+            format!(
+                "ALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK {} NOT VALID",
+                sql::grouped(&expression.text)
+            ),
             format!("-- in a transaction of its own\nALTER TABLE {quoted} VALIDATE CONSTRAINT {name}"),
         ];
         let message = format!("reads every row of {table} to verify the check while reads and writes wait");
@@ -51,9 +57,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD CHECK (a > 0);",
-            ],
+            &["ALTER TABLE t ADD CHECK (a > 0);"],
             &[
                 "ALTER TABLE t ADD CHECK (a > 0) NOT VALID;",
                 "CREATE TABLE n (a int); ALTER TABLE n ADD CHECK (a > 0);",

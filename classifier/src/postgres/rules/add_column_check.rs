@@ -36,15 +36,31 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
             if constraint.not_enforced {
                 continue;
             }
-            let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{}_check", table.name, column.name));
+            let name = constraint
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{}_{}_check", table.name, column.name));
             let (name, quoted) = (sql::made(&[&name]), sql::name(table));
-            let default = column.default.as_ref().map_or_else(String::new, |default| format!(" DEFAULT {}", default.text));
+            let default = column
+                .default
+                .as_ref()
+                .map_or_else(String::new, |default| format!(" DEFAULT {}", default.text));
             let lines = [
-                format!("ALTER TABLE {quoted} ADD COLUMN {} {}{default}", sql::ident(&column.name), column.type_name.text),
-                format!("ALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK {} NOT VALID", sql::grouped(&expression.text)),
+                format!(
+                    "ALTER TABLE {quoted} ADD COLUMN {} {}{default}",
+                    sql::ident(&column.name),
+                    column.type_name.text
+                ),
+                format!(
+                    "ALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK {} NOT VALID",
+                    sql::grouped(&expression.text)
+                ),
                 format!("-- in a transaction of its own\nALTER TABLE {quoted} VALIDATE CONSTRAINT {name}"),
             ];
-            let message = format!("reads every row of {table} to check {} while reads and writes wait", column.name);
+            let message = format!(
+                "reads every row of {table} to check {} while reads and writes wait",
+                column.name
+            );
             findings.push(by_size(PAGE.found(message), context, table).instead(sql::timed(context, &lines)));
         }
     }
@@ -60,9 +76,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD c int CONSTRAINT k CHECK (c > 0);",
-            ],
+            &["ALTER TABLE t ADD c int CONSTRAINT k CHECK (c > 0);"],
             &[
                 "ALTER TABLE t ADD c int;",
                 "ALTER TABLE t ADD CONSTRAINT k CHECK (c > 0) NOT VALID;",

@@ -38,10 +38,16 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
                 "pkey" => format!("{}_pkey", table.name),
                 _ => format!("{}_{}_key", table.name, column.name),
             });
-            let (name, quoted, quoted_column) = (sql::made(&[&name]), sql::name(table), sql::ident(&column.name));
+            let (name, quoted, quoted_column) =
+                (sql::made(&[&name]), sql::name(table), sql::ident(&column.name));
             let lines = [
-                format!("ALTER TABLE {quoted} ADD COLUMN {quoted_column} {}", column.type_name.text),
-                format!("-- outside of a transaction, once the rows have their values\nCREATE UNIQUE INDEX CONCURRENTLY {name} ON {quoted} ({quoted_column})"),
+                format!(
+                    "ALTER TABLE {quoted} ADD COLUMN {quoted_column} {}",
+                    column.type_name.text
+                ),
+                format!(
+                    "-- outside of a transaction, once the rows have their values\nCREATE UNIQUE INDEX CONCURRENTLY {name} ON {quoted} ({quoted_column})"
+                ),
                 format!("ALTER TABLE {quoted} ADD CONSTRAINT {name} {words} USING INDEX {name}"),
             ];
             let message = format!("builds the index of {words} on {table} while reads and writes wait");
@@ -60,13 +66,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD c int PRIMARY KEY;",
-            ],
-            &[
-                "ALTER TABLE t ADD c int;",
-                "CREATE TABLE n (a int UNIQUE);",
-            ],
+            &["ALTER TABLE t ADD c int PRIMARY KEY;"],
+            &["ALTER TABLE t ADD c int;", "CREATE TABLE n (a int UNIQUE);"],
         );
     }
 }

@@ -37,7 +37,10 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             if context.is_new(&key.references) || key.references == *table {
                 continue;
             }
-            let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{}_fkey", table.name, column.name));
+            let name = constraint
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{}_{}_fkey", table.name, column.name));
             let (name, quoted) = (sql::made(&[&name]), sql::name(table));
             let columns = match key.referenced_columns.as_slice() {
                 [] => String::new(),
@@ -45,13 +48,26 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             };
             let column_name = sql::ident(&column.name);
             let lines = [
-                format!("ALTER TABLE {quoted} ADD COLUMN {column_name} {}", column.type_name.text),
-                format!("-- in a transaction of its own\nALTER TABLE {quoted} ADD CONSTRAINT {name} FOREIGN KEY ({column_name}) REFERENCES {}{columns} NOT VALID", sql::name(&key.references)),
+                format!(
+                    "ALTER TABLE {quoted} ADD COLUMN {column_name} {}",
+                    column.type_name.text
+                ),
+                format!(
+                    "-- in a transaction of its own\nALTER TABLE {quoted} ADD CONSTRAINT {name} FOREIGN KEY ({column_name}) REFERENCES {}{columns} NOT VALID",
+                    sql::name(&key.references)
+                ),
                 format!("-- in a transaction of its own\nALTER TABLE {quoted} VALIDATE CONSTRAINT {name}"),
             ];
-            let message = format!("waits for a lock on {} while {table} is locked for reads and writes", key.references);
+            let message = format!(
+                "waits for a lock on {} while {table} is locked for reads and writes",
+                key.references
+            );
             let finding = PAGE.found(message).instead(sql::timed(context, &lines));
-            findings.push(if effect.scans_table { finding.of(Risk::Critical) } else { finding });
+            findings.push(if effect.scans_table {
+                finding.of(Risk::Critical)
+            } else {
+                finding
+            });
         }
     }
     findings
@@ -66,9 +82,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD c int REFERENCES p;",
-            ],
+            &["ALTER TABLE t ADD c int REFERENCES p;"],
             &[
                 "ALTER TABLE t ADD c int REFERENCES t (id);",
                 "CREATE TABLE p (id int PRIMARY KEY); ALTER TABLE t ADD c int REFERENCES p (id);",

@@ -33,11 +33,23 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
             continue;
         }
         let name = &column.name;
-        let add = format!("ALTER TABLE {} ADD COLUMN {} {}", sql::name(table), sql::ident(name), column.type_name.text);
+        let add = format!(
+            "ALTER TABLE {} ADD COLUMN {} {}",
+            sql::name(table),
+            sql::ident(name),
+            column.type_name.text
+        );
         let mut lines = vec![add];
         let later = sql::not_null(table, name).into_iter().enumerate();
-        lines.extend(later.map(|(at, line)| if at == 0 { format!("-- once every writer gives it and the rows have a value\n{line}") } else { line }));
-        let message = format!("fails if {table} has rows, and an INSERT that does not name {name} fails from then on");
+        lines.extend(later.map(|(at, line)| {
+            if at == 0 {
+                format!("-- once every writer gives it and the rows have a value\n{line}")
+            } else {
+                line
+            }
+        }));
+        let message =
+            format!("fails if {table} has rows, and an INSERT that does not name {name} fails from then on");
         findings.push(PAGE.found(message).instead(sql::timed(context, &lines)));
     }
     findings
@@ -52,9 +64,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD c int PRIMARY KEY;",
-            ],
+            &["ALTER TABLE t ADD c int PRIMARY KEY;"],
             &[
                 "ALTER TABLE t ADD c int NOT NULL DEFAULT 0;",
                 "ALTER TABLE t ADD c int;",

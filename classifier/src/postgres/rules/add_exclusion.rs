@@ -23,7 +23,9 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let added = constraints(action, context).into_iter().filter(|(_, constraint)| constraint.kind == ConstraintKind::Exclude);
+    let added = constraints(action, context)
+        .into_iter()
+        .filter(|(_, constraint)| constraint.kind == ConstraintKind::Exclude);
     added
         .map(|(table, _)| {
             let message = format!("builds the index of EXCLUDE on {table} while reads and writes wait, and cannot be built beforehand");
@@ -41,12 +43,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD EXCLUDE USING gist (r WITH &&);",
-            ],
-            &[
-                "ALTER TABLE t ADD CHECK (a > 0) NOT VALID;",
-            ],
+            &["ALTER TABLE t ADD EXCLUDE USING gist (r WITH &&);"],
+            &["ALTER TABLE t ADD CHECK (a > 0) NOT VALID;"],
         );
     }
 }

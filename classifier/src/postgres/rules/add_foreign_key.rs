@@ -33,7 +33,10 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         if constraint.not_valid || constraint.not_enforced {
             continue;
         }
-        let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{}_fkey", table.name, key.columns.join("_")));
+        let name = constraint
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}_{}_fkey", table.name, key.columns.join("_")));
         let (name, quoted) = (sql::made(&[&name]), sql::name(table));
         let columns = match key.referenced_columns.as_slice() {
             [] => String::new(),
@@ -42,13 +45,24 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         // What it does on DELETE and UPDATE is kept, as is whether it can be deferred.
         let actions = key_options(context.statement, key.references.name.as_str());
         let lines = [
-            format!("ALTER TABLE {quoted} ADD CONSTRAINT {name} FOREIGN KEY ({}) REFERENCES {}{columns}{actions} NOT VALID", sql::idents(&key.columns), sql::name(&key.references)),
+            format!(
+                "ALTER TABLE {quoted} ADD CONSTRAINT {name} FOREIGN KEY ({}) REFERENCES {}{columns}{actions} NOT VALID",
+                sql::idents(&key.columns),
+                sql::name(&key.references)
+            ),
             format!("-- in a transaction of its own\nALTER TABLE {quoted} VALIDATE CONSTRAINT {name}"),
         ];
-        let message = format!("looks every row of {table} up in {} while writes to both wait", key.references);
+        let message = format!(
+            "looks every row of {table} up in {} while writes to both wait",
+            key.references
+        );
         let finding = by_size(PAGE.found(message), context, table);
         let partitioned = context.version < 18 && context.table(table).is_some_and(|table| table.partitioned);
-        findings.push(if partitioned { finding } else { finding.instead(sql::timed(context, &lines)) });
+        findings.push(if partitioned {
+            finding
+        } else {
+            finding.instead(sql::timed(context, &lines))
+        });
     }
     findings
 }
@@ -60,8 +74,19 @@ fn key_options(statement: &str, parent: &str) -> String {
         return String::new();
     }
     let from = lower.rfind(&parent.to_ascii_lowercase()).unwrap_or(0);
-    let begins = ["on delete", "on update", "match full", "match simple", "deferrable", "not deferrable", "initially"];
-    let first = begins.iter().filter_map(|words| lower.get(from..)?.find(words)).min();
+    let begins = [
+        "on delete",
+        "on update",
+        "match full",
+        "match simple",
+        "deferrable",
+        "not deferrable",
+        "initially",
+    ];
+    let first = begins
+        .iter()
+        .filter_map(|words| lower.get(from..)?.find(words))
+        .min();
     let rest = first.and_then(|at| statement.get(from + at..));
     match rest {
         Some(rest) if !rest.contains(',') => format!(" {}", rest.trim_end_matches(';').trim()),
@@ -78,9 +103,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p;",
-            ],
+            &["ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p;"],
             &[
                 "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p NOT VALID;",
                 "CREATE TABLE n (a int, FOREIGN KEY (a) REFERENCES p);",

@@ -26,8 +26,14 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (table, constraint) in constraints(action, context) {
         let (columns, words, suffix) = match &constraint.kind {
-            ConstraintKind::Unique { columns, using_index: None } => (columns, "UNIQUE", "key"),
-            ConstraintKind::PrimaryKey { columns, using_index: None } => (columns, "PRIMARY KEY", "pkey"),
+            ConstraintKind::Unique {
+                columns,
+                using_index: None,
+            } => (columns, "UNIQUE", "key"),
+            ConstraintKind::PrimaryKey {
+                columns,
+                using_index: None,
+            } => (columns, "PRIMARY KEY", "pkey"),
             _ => continue,
         };
         let made = match suffix {
@@ -38,11 +44,18 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         let quoted = sql::name(table);
         let mut lines = Vec::new();
         if suffix == "pkey" {
-            let open = columns.iter().filter(|column| !context.is_proven_not_null(table, column));
+            let open = columns
+                .iter()
+                .filter(|column| !context.is_proven_not_null(table, column));
             lines.extend(open.flat_map(|column| sql::not_null(table, column)));
         }
-        lines.push(format!("-- outside of a transaction\nCREATE UNIQUE INDEX CONCURRENTLY {name} ON {quoted} ({})", sql::idents(columns)));
-        lines.push(format!("ALTER TABLE {quoted} ADD CONSTRAINT {name} {words} USING INDEX {name}"));
+        lines.push(format!(
+            "-- outside of a transaction\nCREATE UNIQUE INDEX CONCURRENTLY {name} ON {quoted} ({})",
+            sql::idents(columns)
+        ));
+        lines.push(format!(
+            "ALTER TABLE {quoted} ADD CONSTRAINT {name} {words} USING INDEX {name}"
+        ));
         let message = format!("builds the index of {words} on {table} while reads and writes wait");
         findings.push(by_size(PAGE.found(message), context, table).instead(sql::timed(context, &lines)));
     }

@@ -32,7 +32,10 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
     }
     let mut findings = Vec::new();
     for (table, change) in changes(action, context) {
-        let Alter::SetType { column, to, using, .. } = change else {
+        let Alter::SetType {
+            column, to, using, ..
+        } = change
+        else {
             continue;
         };
         let now = context.table(table).and_then(|table| table.columns.get(column));
@@ -45,9 +48,14 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             false => "",
         };
         let new = format!("{column}_new");
-        let up = using.as_ref().map_or_else(|| format!("{}::{}", sql::ident(column), to.text), |using| using.text.clone());
+        let up = using.as_ref().map_or_else(
+            || format!("{}::{}", sql::ident(column), to.text),
+            |using| using.text.clone(),
+        );
         // The way back is known only where the way there is a cast.
-        let down = now.filter(|_| using.is_none()).map(|now| format!("{}::{}", sql::ident(&new), now.type_name));
+        let down = now
+            .filter(|_| using.is_none())
+            .map(|now| format!("{}::{}", sql::ident(&new), now.type_name));
         let spec = Fill {
             name: &["retype", &table.name, column],
             table: &sql::name(table),
@@ -57,7 +65,10 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             down: down.as_deref(),
             replaces: Some(column),
         };
-        let message = format!("writes every row of {table} and its indexes anew, {column} as {}, while reads and writes wait{doubt}", to.text);
+        let message = format!(
+            "writes every row of {table} and its indexes anew, {column} as {}, while reads and writes wait{doubt}",
+            to.text
+        );
         findings.push(by_size(PAGE.found(message), context, table).with(Safer::Spec(spec.spec())));
     }
     findings

@@ -35,13 +35,18 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
         return Vec::new();
     };
     if context.is_new(partition) {
-        let message = format!("reads every row of the default partition of {}, which is locked meanwhile", alter.table);
+        let message = format!(
+            "reads every row of the default partition of {}, which is locked meanwhile",
+            alter.table
+        );
         return vec![PAGE.found(message)];
     }
     let name = sql::made(&[&partition.name, "bounds"]);
     let quoted = sql::name(partition);
     let lines = [
-        format!("-- the bounds as a condition, and that the key IS NOT NULL\nALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK (/* bounds */) NOT VALID"),
+        format!(
+            "-- the bounds as a condition, and that the key IS NOT NULL\nALTER TABLE {quoted} ADD CONSTRAINT {name} CHECK (/* bounds */) NOT VALID"
+        ),
         format!("-- in a transaction of its own\nALTER TABLE {quoted} VALIDATE CONSTRAINT {name}"),
         context.statement.to_owned(),
         format!("ALTER TABLE {quoted} DROP CONSTRAINT {name}"),
@@ -59,9 +64,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE p ATTACH PARTITION c FOR VALUES IN (1);",
-            ],
+            &["ALTER TABLE p ATTACH PARTITION c FOR VALUES IN (1);"],
             &[
                 "CREATE TABLE c (LIKE p); ALTER TABLE p ATTACH PARTITION c FOR VALUES IN (1);",
                 "ALTER TABLE p DETACH PARTITION c;",

@@ -25,17 +25,31 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let cascades = match action {
         Action::DropRelations(drop) => drop.cascade && drop.names.iter().any(|name| !context.is_new(name)),
         Action::DropObjects(drop) => drop.cascade,
-        Action::OnTable { change: ObjectChange::Drop { cascade, .. }, table, .. } => *cascade && !context.is_new(table),
+        Action::OnTable {
+            change: ObjectChange::Drop { cascade, .. },
+            table,
+            ..
+        } => *cascade && !context.is_new(table),
         Action::AlterTable(alter) if !context.is_new(&alter.table) => alter.changes.iter().any(|change| {
-            matches!(change, Alter::DropColumn { cascade: true, .. } | Alter::DropConstraint { cascade: true, .. })
+            matches!(
+                change,
+                Alter::DropColumn { cascade: true, .. } | Alter::DropConstraint { cascade: true, .. }
+            )
         }),
-        Action::Truncate { cascade: true, tables } => return truncated(tables, context),
+        Action::Truncate {
+            cascade: true,
+            tables,
+        } => return truncated(tables, context),
         _ => false,
     };
     match cascades {
         true => {
             let known = dependents(action, context);
-            let what = if known.is_empty() { "whatever depends on it".to_owned() } else { known.join(", ") };
+            let what = if known.is_empty() {
+                "whatever depends on it".to_owned()
+            } else {
+                known.join(", ")
+            };
             let without = without_cascade(context.statement);
             let finding = PAGE.found(format!("takes along {what}, which the statement does not name"));
             vec![match without {
@@ -55,7 +69,9 @@ fn dependents(action: &Action, context: &Context<'_>) -> Vec<String> {
         _ => Vec::new(),
     };
     let tables = names.into_iter().filter_map(|name| context.table(name));
-    tables.flat_map(|table| table.dependents.iter().cloned()).collect()
+    tables
+        .flat_map(|table| table.dependents.iter().cloned())
+        .collect()
 }
 
 fn without_cascade(statement: &str) -> Option<String> {
@@ -65,12 +81,22 @@ fn without_cascade(statement: &str) -> Option<String> {
 }
 
 fn truncated(tables: &[Name], context: &Context<'_>) -> Vec<Finding> {
-    let known = tables.iter().filter_map(|name| context.table(name)).flat_map(|table| table.referenced_by.iter().cloned());
+    let known = tables
+        .iter()
+        .filter_map(|name| context.table(name))
+        .flat_map(|table| table.referenced_by.iter().cloned());
     let known: Vec<_> = known.collect();
-    let others = if known.is_empty() { "every table that refers to it".to_owned() } else { known.join(", ") };
+    let others = if known.is_empty() {
+        "every table that refers to it".to_owned()
+    } else {
+        known.join(", ")
+    };
     let names: Vec<_> = tables.iter().map(sql::name).collect();
     let message = format!("empties {others} too, which the statement does not name");
-    vec![PAGE.found(message).of(Risk::Critical).instead(format!("-- fails, and names what refers to it\nTRUNCATE {};", names.join(", ")))]
+    vec![PAGE.found(message).of(Risk::Critical).instead(format!(
+        "-- fails, and names what refers to it\nTRUNCATE {};",
+        names.join(", ")
+    ))]
 }
 
 #[cfg(test)]

@@ -24,7 +24,12 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (table, change) in changes(action, context) {
-        let Alter::SetType { column, collation: Some(collation), .. } = change else {
+        let Alter::SetType {
+            column,
+            collation: Some(collation),
+            ..
+        } = change
+        else {
             continue;
         };
         let index = sql::made(&[&table.name, column, "collated"]);
@@ -34,7 +39,8 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
             sql::ident(column),
             sql::name(collation)
         );
-        let message = format!("builds each index of {table} that has {column} anew while reads and writes wait");
+        let message =
+            format!("builds each index of {table} that has {column} anew while reads and writes wait");
         findings.push(by_size(PAGE.found(message), context, table).instead(again));
     }
     findings
@@ -49,12 +55,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ALTER c TYPE varchar(10) COLLATE \"de_DE\";",
-            ],
-            &[
-                "CREATE TABLE n (c text); ALTER TABLE n ALTER c TYPE text COLLATE \"C\";",
-            ],
+            &["ALTER TABLE t ALTER c TYPE varchar(10) COLLATE \"de_DE\";"],
+            &["CREATE TABLE n (c text); ALTER TABLE n ALTER c TYPE text COLLATE \"C\";"],
         );
     }
 }

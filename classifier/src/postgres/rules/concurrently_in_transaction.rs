@@ -26,7 +26,10 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
         return Vec::new();
     }
     let message = "fails: the server does not run it inside a transaction";
-    vec![PAGE.found(message).instead(format!("-- behind the COMMIT, outside of a transaction\n{};", context.statement))]
+    vec![PAGE.found(message).instead(format!(
+        "-- behind the COMMIT, outside of a transaction\n{};",
+        context.statement
+    ))]
 }
 
 #[cfg(test)]

@@ -27,12 +27,20 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         _ => return Vec::new(),
     };
     let lower = context.statement.to_ascii_lowercase();
-    let bounded = ["where", "limit", "fetch first", "fetch next"].iter().any(|word| lower.contains(word));
+    let bounded = ["where", "limit", "fetch first", "fetch next"]
+        .iter()
+        .any(|word| lower.contains(word));
     let from = reads.iter().find(|read| *read != into && !context.is_new(read));
     let Some(from) = from.filter(|_| !bounded) else {
         return Vec::new();
     };
-    vec![by_size(PAGE.found(format!("writes a row of {into} for each of {from} in one transaction")), context, from)]
+    vec![by_size(
+        PAGE.found(format!(
+            "writes a row of {into} for each of {from} in one transaction"
+        )),
+        context,
+        from,
+    )]
 }
 
 #[cfg(test)]
@@ -44,9 +52,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN DO NOTHING;",
-            ],
+            &["MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN DO NOTHING;"],
             &[
                 "INSERT INTO t VALUES (1);",
                 "INSERT INTO t SELECT 1;",

@@ -33,14 +33,20 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let partitioned = context.table(&index.table).is_some_and(|table| table.partitioned);
     let sql = match partitioned {
         true => for_partitions(index, context),
-        false => format!("-- outside of a transaction\n{};", concurrently(context.statement)),
+        false => format!(
+            "-- outside of a transaction\n{};",
+            concurrently(context.statement)
+        ),
     };
     vec![by_size(finding, context, &index.table).instead(sql)]
 }
 
 /// The statement with the word behind INDEX.
 fn concurrently(statement: &str) -> String {
-    let at = statement.to_ascii_lowercase().find("index").map_or(0, |at| at + "index".len());
+    let at = statement
+        .to_ascii_lowercase()
+        .find("index")
+        .map_or(0, |at| at + "index".len());
     let (before, after) = statement.split_at(at);
     format!("{before} CONCURRENTLY{after}")
 }
@@ -48,16 +54,35 @@ fn concurrently(statement: &str) -> String {
 fn for_partitions(index: &CreateIndex, context: &Context<'_>) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let keys = index.keys.join(", ");
-    let parent = index.name.clone().unwrap_or_else(|| format!("{}_idx", index.table.name));
-    let method = index.method.as_ref().map_or_else(String::new, |method| format!(" USING {}", sql::ident(method)));
-    let mut lines = vec![format!("CREATE {unique}INDEX {} ON ONLY {}{method} ({keys})", sql::ident(&parent), sql::name(&index.table))];
-    let partitions = context.table(&index.table).map(|table| table.partitions.as_slice()).unwrap_or_default();
+    let parent = index
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("{}_idx", index.table.name));
+    let method = index
+        .method
+        .as_ref()
+        .map_or_else(String::new, |method| format!(" USING {}", sql::ident(method)));
+    let mut lines = vec![format!(
+        "CREATE {unique}INDEX {} ON ONLY {}{method} ({keys})",
+        sql::ident(&parent),
+        sql::name(&index.table)
+    )];
+    let partitions = context
+        .table(&index.table)
+        .map(|table| table.partitions.as_slice())
+        .unwrap_or_default();
     for partition in partitions {
         let (schema, name) = partition.split_once('.').unwrap_or(("public", partition));
         let own = sql::made(&[name, &parent]);
         let table = format!("{}.{}", sql::ident(schema), sql::ident(name));
-        lines.push(format!("-- outside of a transaction\nCREATE {unique}INDEX CONCURRENTLY {own} ON {table}{method} ({keys})"));
-        lines.push(format!("ALTER INDEX {} ATTACH PARTITION {}.{own}", sql::ident(&parent), sql::ident(schema)));
+        lines.push(format!(
+            "-- outside of a transaction\nCREATE {unique}INDEX CONCURRENTLY {own} ON {table}{method} ({keys})"
+        ));
+        lines.push(format!(
+            "ALTER INDEX {} ATTACH PARTITION {}.{own}",
+            sql::ident(&parent),
+            sql::ident(schema)
+        ));
     }
     sql::timed(context, &lines)
 }
@@ -86,6 +111,12 @@ mod tests {
     #[test]
     fn the_word_is_put_where_it_belongs() {
         let safer = safer(&RULE, "create unique  Index if not exists i on t (a)");
-        assert_eq!(safer, crate::Safer::Sql("-- outside of a transaction\ncreate unique  Index CONCURRENTLY if not exists i on t (a);".to_owned()));
+        assert_eq!(
+            safer,
+            crate::Safer::Sql(
+                "-- outside of a transaction\ncreate unique  Index CONCURRENTLY if not exists i on t (a);"
+                    .to_owned()
+            )
+        );
     }
 }

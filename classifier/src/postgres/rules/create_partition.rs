@@ -27,17 +27,26 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let Some(create) = created(action) else {
         return Vec::new();
     };
-    let Some((parent, _)) = create.partition_of.as_ref().filter(|(parent, _)| !context.is_new(parent)) else {
+    let Some((parent, _)) = create
+        .partition_of
+        .as_ref()
+        .filter(|(parent, _)| !context.is_new(parent))
+    else {
         return Vec::new();
     };
     let (table, quoted) = (sql::name(&create.table), sql::name(parent));
-    let finding = PAGE.found(format!("every query on {parent}, of any partition, waits while {} is created", create.table));
+    let finding = PAGE.found(format!(
+        "every query on {parent}, of any partition, waits while {} is created",
+        create.table
+    ));
     let bounds = bounds(context.statement);
     vec![match bounds {
         Some(bounds) => {
             let lines = [
                 format!("CREATE TABLE {table} (LIKE {quoted} INCLUDING ALL)"),
-                format!("-- in a transaction of its own\nALTER TABLE {quoted} ATTACH PARTITION {table} {bounds}"),
+                format!(
+                    "-- in a transaction of its own\nALTER TABLE {quoted} ATTACH PARTITION {table} {bounds}"
+                ),
             ];
             finding.instead(sql::timed(context, &lines))
         }
@@ -48,8 +57,12 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
 /// `FOR VALUES ...` or DEFAULT at the end, as written; not where something follows that belongs to the table.
 fn bounds(statement: &str) -> Option<&str> {
     let lower = statement.to_ascii_lowercase();
-    let more = ["partition by", " tablespace ", " with (", " using "].iter().any(|words| lower.contains(words));
-    let from = lower.rfind("for values").or_else(|| lower.ends_with("default").then(|| lower.len() - "default".len()))?;
+    let more = ["partition by", " tablespace ", " with (", " using "]
+        .iter()
+        .any(|words| lower.contains(words));
+    let from = lower
+        .rfind("for values")
+        .or_else(|| lower.ends_with("default").then(|| lower.len() - "default".len()))?;
     statement.get(from..).filter(|_| !more)
 }
 
@@ -62,9 +75,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "CREATE TABLE c PARTITION OF p DEFAULT;",
-            ],
+            &["CREATE TABLE c PARTITION OF p DEFAULT;"],
             &[
                 "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE c PARTITION OF p FOR VALUES IN (1);",
                 "CREATE TABLE c (LIKE p);",

@@ -24,7 +24,9 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let (name, reads, materialized) = match action {
-        Action::CreateTable(create) if create.from_query && create.persistence != Persistence::Temporary => (&create.table, &create.reads, false),
+        Action::CreateTable(create) if create.from_query && create.persistence != Persistence::Temporary => {
+            (&create.table, &create.reads, false)
+        }
         Action::CreateView(view) if view.materialized && !view.no_data => (&view.view, &view.reads, true),
         _ => return Vec::new(),
     };
@@ -32,7 +34,11 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let [from, ..] = there.as_slice() else {
         return Vec::new();
     };
-    let finding = by_size(PAGE.found(format!("reads {from} into {name} in one transaction")), context, from);
+    let finding = by_size(
+        PAGE.found(format!("reads {from} into {name} in one transaction")),
+        context,
+        from,
+    );
     vec![match (materialized, there.len()) {
         (false, 1) => finding.instead(format!(
             "CREATE TABLE {} (LIKE {} INCLUDING ALL);\n-- then a range of keys at a time",

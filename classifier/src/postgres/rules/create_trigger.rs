@@ -25,14 +25,26 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     match action {
         Action::CreateTrigger(trigger) if trigger.for_each_row && !context.is_new(&trigger.table) => {
-            let conditional = context.statement.to_ascii_lowercase().contains("when (") || context.statement.to_ascii_lowercase().contains("when(");
+            let conditional = context.statement.to_ascii_lowercase().contains("when (")
+                || context.statement.to_ascii_lowercase().contains("when(");
             match conditional {
                 true => Vec::new(),
-                false => vec![PAGE.found(format!("calls {} for each row that is written to {} from now on", trigger.function, trigger.table))],
+                false => vec![PAGE.found(format!(
+                    "calls {} for each row that is written to {} from now on",
+                    trigger.function, trigger.table
+                ))],
             }
         }
-        Action::OnTable { object: Object::Rule, table, change: ObjectChange::Create { .. }, .. } if !context.is_new(table) => {
-            vec![PAGE.found(format!("rewrites the queries on {table} from now on")).of(Risk::Medium)]
+        Action::OnTable {
+            object: Object::Rule,
+            table,
+            change: ObjectChange::Create { .. },
+            ..
+        } if !context.is_new(table) => {
+            vec![
+                PAGE.found(format!("rewrites the queries on {table} from now on"))
+                    .of(Risk::Medium),
+            ]
         }
         _ => Vec::new(),
     }
@@ -47,9 +59,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING;",
-            ],
+            &["CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING;"],
             &[
                 "CREATE TABLE n (a int); CREATE TRIGGER x AFTER UPDATE ON n FOR EACH ROW EXECUTE FUNCTION f();",
                 "CREATE TRIGGER x AFTER UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION f();",

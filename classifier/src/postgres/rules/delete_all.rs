@@ -29,7 +29,10 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let table = sql::name(&delete.table);
-    let finding = PAGE.found(format!("deletes every row of {} in one transaction, and what was there is lost", delete.table));
+    let finding = PAGE.found(format!(
+        "deletes every row of {} in one transaction, and what was there is lost",
+        delete.table
+    ));
     vec![by_size(finding, context, &delete.table).instead(format!(
         "-- again and again, each time in a transaction of its own, until it deletes no row\nDELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 5000));"
     ))]
@@ -44,9 +47,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "DELETE FROM ONLY s.t WHERE true;",
-            ],
+            &["DELETE FROM ONLY s.t WHERE true;"],
             &[
                 "DELETE FROM t WHERE id = 1;",
                 "CREATE TABLE n (a int); DELETE FROM n;",

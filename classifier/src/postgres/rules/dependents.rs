@@ -27,12 +27,23 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, change) in changes(action, context) {
         let column = match change {
-            Alter::SetType { column, .. } | Alter::DropColumn { column, cascade: false, .. } => column,
+            Alter::SetType { column, .. }
+            | Alter::DropColumn {
+                column,
+                cascade: false,
+                ..
+            } => column,
             _ => continue,
         };
-        let used_by = context.table(name).and_then(|table| table.columns.get(column)).map(|column| column.used_by.as_slice());
+        let used_by = context
+            .table(name)
+            .and_then(|table| table.columns.get(column))
+            .map(|column| column.used_by.as_slice());
         if let Some(used_by @ [_, ..]) = used_by {
-            findings.push(PAGE.found(format!("fails: {name}.{column} is used by {}", used_by.join(", "))));
+            findings.push(PAGE.found(format!(
+                "fails: {name}.{column} is used by {}",
+                used_by.join(", ")
+            )));
         }
     }
     findings
@@ -47,10 +58,22 @@ fn dropped(drop: &DropRelations, context: &Context<'_>) -> Vec<Finding> {
         let Some(table) = context.table(name) else {
             continue;
         };
-        let own = |other: &&String| !drop.names.iter().any(|dropped| context.catalog_name(dropped) == Some(other.as_str()));
+        let own = |other: &&String| {
+            !drop
+                .names
+                .iter()
+                .any(|dropped| context.catalog_name(dropped) == Some(other.as_str()))
+        };
         // Policies go with their table.
-        let others = table.dependents.iter().filter(|dependent| !dependent.starts_with("policy"));
-        let keys = table.referenced_by.iter().filter(own).map(|other| format!("a foreign key of {other}"));
+        let others = table
+            .dependents
+            .iter()
+            .filter(|dependent| !dependent.starts_with("policy"));
+        let keys = table
+            .referenced_by
+            .iter()
+            .filter(own)
+            .map(|other| format!("a foreign key of {other}"));
         let others: Vec<_> = others.cloned().chain(keys).collect();
         if !others.is_empty() {
             findings.push(PAGE.found(format!("fails: {} depends on {name}", others.join(", "))));
@@ -67,16 +90,31 @@ mod tests {
     use crate::facts::{Column, Facts, Table};
 
     fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts { version: 150_004, search_path: vec!["public".to_owned()], ..Facts::default() };
-        let column = Column { type_name: "integer".to_owned(), not_null: false, used_by: vec!["view public.v".to_owned()] };
-        let mut table = Table { bytes: 4 << 30, columns: [("a".to_owned(), column)].into(), ..Table::default() };
+        let mut facts = Facts {
+            version: 150_004,
+            search_path: vec!["public".to_owned()],
+            ..Facts::default()
+        };
+        let column = Column {
+            type_name: "integer".to_owned(),
+            not_null: false,
+            used_by: vec!["view public.v".to_owned()],
+        };
+        let mut table = Table {
+            bytes: 4 << 30,
+            columns: [("a".to_owned(), column)].into(),
+            ..Table::default()
+        };
         change(&mut facts, &mut table);
         facts.tables.insert("public.t".to_owned(), table);
         facts
     }
 
     fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script).into_iter().map(|finding| finding.risk).collect()
+        of(&RULE, Some(facts.clone()), script)
+            .into_iter()
+            .map(|finding| finding.risk)
+            .collect()
     }
 
     #[test]
@@ -85,7 +123,11 @@ mod tests {
             table.dependents = vec!["view public.v".to_owned(), "policy p".to_owned()];
             table.referenced_by = vec!["public.child".to_owned()];
         });
-        for script in ["ALTER TABLE t ALTER a TYPE bigint;", "ALTER TABLE t DROP a;", "DROP TABLE t;"] {
+        for script in [
+            "ALTER TABLE t ALTER a TYPE bigint;",
+            "ALTER TABLE t DROP a;",
+            "DROP TABLE t;",
+        ] {
             assert_eq!(codes(&used, script), [Risk::Medium], "{script}");
         }
         assert!(codes(&used, "ALTER TABLE t DROP a CASCADE; ALTER TABLE t ADD c int;").is_empty());

@@ -22,14 +22,24 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let detached = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::DetachPartition { partition, concurrently: false, finalize: false } if !context.is_new(partition) => Some((table, partition)),
-        _ => None,
-    });
+    let detached = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::DetachPartition {
+                partition,
+                concurrently: false,
+                finalize: false,
+            } if !context.is_new(partition) => Some((table, partition)),
+            _ => None,
+        });
     detached
         .map(|(table, partition)| {
-            let finding = PAGE.found(format!("every query on {table}, of any partition, waits while {partition} is detached"));
-            let has_default = context.table(table).is_some_and(|table| table.default_partition.is_some());
+            let finding = PAGE.found(format!(
+                "every query on {table}, of any partition, waits while {partition} is detached"
+            ));
+            let has_default = context
+                .table(table)
+                .is_some_and(|table| table.default_partition.is_some());
             match context.version < 14 || has_default {
                 true => finding,
                 false => finding.instead(format!(
@@ -51,9 +61,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE p DETACH PARTITION c;",
-            ],
+            &["ALTER TABLE p DETACH PARTITION c;"],
             &[
                 "ALTER TABLE p DETACH PARTITION c CONCURRENTLY;",
                 "ALTER TABLE p DETACH PARTITION c FINALIZE;",

@@ -22,15 +22,26 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let disabled = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::SetTrigger { triggers, state: TriggerState::Disabled } => Some((table, triggers)),
-        _ => None,
-    });
+    let disabled = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::SetTrigger {
+                triggers,
+                state: TriggerState::Disabled,
+            } => Some((table, triggers)),
+            _ => None,
+        });
     disabled
         .map(|(table, triggers)| match triggers {
-            Triggers::All => PAGE.found(format!("no trigger of {table} fires, for anybody: foreign keys are not checked either")),
-            Triggers::User => PAGE.found(format!("no trigger of {table} fires, for anybody, but those of its constraints")),
-            Triggers::Named(trigger) => PAGE.found(format!("{trigger} does not fire on {table}, for anybody")).of(Risk::Medium),
+            Triggers::All => PAGE.found(format!(
+                "no trigger of {table} fires, for anybody: foreign keys are not checked either"
+            )),
+            Triggers::User => PAGE.found(format!(
+                "no trigger of {table} fires, for anybody, but those of its constraints"
+            )),
+            Triggers::Named(trigger) => PAGE
+                .found(format!("{trigger} does not fire on {table}, for anybody"))
+                .of(Risk::Medium),
         })
         .collect()
 }
@@ -48,9 +59,7 @@ mod tests {
                 "ALTER TABLE t DISABLE TRIGGER USER;",
                 "ALTER TABLE t DISABLE TRIGGER audit;",
             ],
-            &[
-                "ALTER TABLE t ENABLE TRIGGER audit;",
-            ],
+            &["ALTER TABLE t ENABLE TRIGGER audit;"],
         );
     }
 }

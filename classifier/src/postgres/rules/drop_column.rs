@@ -23,10 +23,12 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let dropped = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::DropColumn { column, .. } => Some((table, column)),
-        _ => None,
-    });
+    let dropped = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::DropColumn { column, .. } => Some((table, column)),
+            _ => None,
+        });
     dropped
         .map(|(table, column)| {
             let first = format!(

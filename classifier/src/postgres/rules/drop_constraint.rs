@@ -21,14 +21,21 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let dropped = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        // One that the script has added itself, as the check that proves NOT NULL, is not missed.
-        Alter::DropConstraint { constraint, .. } if !context.has_added(table, constraint) => Some((table, constraint)),
-        _ => None,
-    });
+    let dropped = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            // One that the script has added itself, as the check that proves NOT NULL, is not missed.
+            Alter::DropConstraint { constraint, .. } if !context.has_added(table, constraint) => {
+                Some((table, constraint))
+            }
+            _ => None,
+        });
     dropped
         .filter_map(|(table, constraint)| {
-            let kind = context.table(table).and_then(|table| table.constraints.get(constraint)).map(|known| known.kind);
+            let kind = context
+                .table(table)
+                .and_then(|table| table.constraints.get(constraint))
+                .map(|known| known.kind);
             let (what, risk) = match kind {
                 Some('p') => ("the primary key", Risk::High),
                 Some('u') => ("a unique key", Risk::Medium),
@@ -36,8 +43,17 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
                 Some('c' | 'n') => return None,
                 Some(_) | None => ("", Risk::Low),
             };
-            let what = if what.is_empty() { constraint.clone() } else { format!("{constraint}, {what},") };
-            Some(PAGE.found(format!("rows of {table} that {what} would have refused can be written from now on")).of(risk))
+            let what = if what.is_empty() {
+                constraint.clone()
+            } else {
+                format!("{constraint}, {what},")
+            };
+            Some(
+                PAGE.found(format!(
+                    "rows of {table} that {what} would have refused can be written from now on"
+                ))
+                .of(risk),
+            )
         })
         .collect()
 }
@@ -51,9 +67,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t DROP CONSTRAINT k;",
-            ],
+            &["ALTER TABLE t DROP CONSTRAINT k;"],
             &[
                 "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE t DROP CONSTRAINT k;",
                 "CREATE TABLE n (a int); ALTER TABLE n DROP CONSTRAINT k;",

@@ -20,10 +20,12 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let dropped = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::DropDefault { column } | Alter::DropIdentity { column } => Some((table, column)),
-        _ => None,
-    });
+    let dropped = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::DropDefault { column } | Alter::DropIdentity { column } => Some((table, column)),
+            _ => None,
+        });
     dropped
         .map(|(table, column)| {
             let known = context.table(table).and_then(|table| table.columns.get(column));
@@ -32,7 +34,10 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
                 Some(false) => ("writes NULL", Risk::Low),
                 None => ("writes NULL, or fails if it is NOT NULL,", Risk::Medium),
             };
-            PAGE.found(format!("an INSERT that does not name {table}.{column} {happens} from now on")).of(risk)
+            PAGE.found(format!(
+                "an INSERT that does not name {table}.{column} {happens} from now on"
+            ))
+            .of(risk)
         })
         .collect()
 }
@@ -46,9 +51,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ALTER c DROP IDENTITY;",
-            ],
+            &["ALTER TABLE t ALTER c DROP IDENTITY;"],
             &[
                 "ALTER TABLE t ALTER c SET DEFAULT 1;",
                 "CREATE TABLE n (a int DEFAULT 1); ALTER TABLE n ALTER a DROP DEFAULT;",

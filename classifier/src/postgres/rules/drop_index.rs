@@ -24,14 +24,26 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let Action::DropRelations(drop) = action else {
         return Vec::new();
     };
-    let new = |name| context.table_of_index(name).is_some_and(|table| context.is_new(table));
+    let new = |name| {
+        context
+            .table_of_index(name)
+            .is_some_and(|table| context.is_new(table))
+    };
     if drop.relation != Relation::Index || drop.concurrently || drop.cascade || drop.names.iter().all(new) {
         return Vec::new();
     }
     let exists = if drop.if_exists { "IF EXISTS " } else { "" };
-    let lines = drop.names.iter().map(|index| format!("-- outside of a transaction\nDROP INDEX CONCURRENTLY {exists}{};", sql::name(index)));
+    let lines = drop.names.iter().map(|index| {
+        format!(
+            "-- outside of a transaction\nDROP INDEX CONCURRENTLY {exists}{};",
+            sql::name(index)
+        )
+    });
     let lines: Vec<_> = lines.collect();
-    vec![PAGE.found("reads and writes of the index's table wait while it is dropped").instead(lines.join("\n"))]
+    vec![
+        PAGE.found("reads and writes of the index's table wait while it is dropped")
+            .instead(lines.join("\n")),
+    ]
 }
 
 #[cfg(test)]
@@ -43,10 +55,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "DROP INDEX a, b;",
-                "DROP INDEX IF EXISTS s.i;",
-            ],
+            &["DROP INDEX a, b;", "DROP INDEX IF EXISTS s.i;"],
             &[
                 "DROP INDEX CONCURRENTLY i;",
                 "DROP TABLE t;",

@@ -23,7 +23,9 @@ fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let (what, risk) = match drop.object {
-        Object::Function | Object::Procedure | Object::Routine | Object::Aggregate => ("function", Risk::High),
+        Object::Function | Object::Procedure | Object::Routine | Object::Aggregate => {
+            ("function", Risk::High)
+        }
         Object::Type | Object::Domain => ("type", Risk::High),
         Object::Extension => ("extension", Risk::High),
         Object::Server | Object::ForeignDataWrapper => ("foreign server", Risk::High),
@@ -34,7 +36,10 @@ fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
         _ => return Vec::new(),
     };
     let names: Vec<_> = drop.names.iter().map(ToString::to_string).collect();
-    vec![PAGE.found(format!("what still uses the {what} {} fails", names.join(", "))).of(risk)]
+    vec![
+        PAGE.found(format!("what still uses the {what} {} fails", names.join(", ")))
+            .of(risk),
+    ]
 }
 
 #[cfg(test)]
@@ -51,10 +56,7 @@ mod tests {
                 "DROP SCHEMA s CASCADE;",
                 "DROP EXTENSION pgcrypto;",
             ],
-            &[
-                "DROP ROLE r;",
-                "DROP STATISTICS s;",
-            ],
+            &["DROP ROLE r;", "DROP STATISTICS s;"],
         );
     }
 }

@@ -47,13 +47,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "DROP TABLE IF EXISTS a, b CASCADE;",
-            ],
-            &[
-                "CREATE TABLE n (a int); DROP TABLE n;",
-                "DROP VIEW v;",
-            ],
+            &["DROP TABLE IF EXISTS a, b CASCADE;"],
+            &["CREATE TABLE n (a int); DROP TABLE n;", "DROP VIEW v;"],
         );
     }
 }

@@ -30,7 +30,9 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         Relation::Table | Relation::ForeignTable | Relation::Index => return Vec::new(),
     };
     let there = drop.names.iter().filter(|name| !context.is_new(name));
-    there.map(|name| PAGE.found(format!("what still uses the {what} {name} fails"))).collect()
+    there
+        .map(|name| PAGE.found(format!("what still uses the {what} {name} fails")))
+        .collect()
 }
 
 #[cfg(test)]
@@ -42,14 +44,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "DROP MATERIALIZED VIEW v;",
-                "DROP SEQUENCE s;",
-            ],
-            &[
-                "DROP INDEX i;",
-                "CREATE VIEW v AS SELECT 1; DROP VIEW v;",
-            ],
+            &["DROP MATERIALIZED VIEW v;", "DROP SEQUENCE s;"],
+            &["DROP INDEX i;", "CREATE VIEW v AS SELECT 1; DROP VIEW v;"],
         );
     }
 }

@@ -22,12 +22,20 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let adds = matches!(action, Action::AlterType { .. });
-    let used = context.new_labels().find(|label| !adds && context.statement.contains(&sql::literal(label)));
+    let used = context
+        .new_labels()
+        .find(|label| !adds && context.statement.contains(&sql::literal(label)));
     let Some(label) = used else {
         return Vec::new();
     };
-    let message = format!("fails: {} was added in this transaction and cannot be used before it is committed", sql::literal(label));
-    vec![PAGE.found(message).instead(format!("COMMIT;\n{};", context.statement))]
+    let message = format!(
+        "fails: {} was added in this transaction and cannot be used before it is committed",
+        sql::literal(label)
+    );
+    vec![
+        PAGE.found(message)
+            .instead(format!("COMMIT;\n{};", context.statement)),
+    ]
 }
 
 #[cfg(test)]
@@ -39,9 +47,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "BEGIN; ALTER TYPE m ADD VALUE 'x'; UPDATE t SET a = 'x' WHERE id = 1;",
-            ],
+            &["BEGIN; ALTER TYPE m ADD VALUE 'x'; UPDATE t SET a = 'x' WHERE id = 1;"],
             &[
                 "ALTER TYPE m ADD VALUE 'x'; SELECT 'x';",
                 "BEGIN; ALTER TYPE m ADD VALUE 'x'; COMMIT; SELECT 'x';",

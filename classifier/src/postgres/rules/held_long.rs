@@ -1,6 +1,7 @@
 //! SL2126: a strong lock that is held while something long runs.
 
 use super::Rule;
+use super::help::unless_tiny;
 use crate::postgres::Context;
 use crate::postgres::action::{Action, Alter};
 use crate::{Code, Effect, Finding, Page, Risk};
@@ -27,17 +28,29 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
     if told || !is_long(action, effect) {
         return Vec::new();
     }
-    let Some(held) = context.held.iter().filter(|held| held.mode.blocks_writes()).max_by_key(|held| held.mode) else {
+    let Some(held) = context
+        .held
+        .iter()
+        .filter(|held| held.mode.blocks_writes())
+        .max_by_key(|held| held.mode)
+    else {
         return Vec::new();
     };
-    let who = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
+    let who = if held.mode.blocks_reads() {
+        "reads and writes"
+    } else {
+        "writes"
+    };
     let message = format!(
         "runs while {who} of {} wait: {} was taken there on line {} and is held until the transaction ends",
         held.table,
         held.mode.as_str(),
         held.line
     );
-    vec![PAGE.found(message).instead(format!("COMMIT;\n-- in a transaction of its own\n{};", context.statement))]
+    vec![unless_tiny(PAGE.found(message), effect, context).instead(format!(
+        "COMMIT;\n-- in a transaction of its own\n{};",
+        context.statement
+    ))]
 }
 
 /// Takes as long as a table is big.

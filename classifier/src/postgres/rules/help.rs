@@ -1,13 +1,18 @@
 //! What many rules ask.
 
-use crate::postgres::action::{Action, Alter, Constraint, CreateTable, Name, Relation};
 use crate::postgres::Context;
+use crate::postgres::action::{Action, Alter, Constraint, CreateTable, Name, Relation};
+use crate::postgres::world::from_catalog;
 use crate::{Effect, Finding, Lock, Risk, facts};
 
 /// Each change of a table that others may be using.
 pub(super) fn changes<'a>(action: &'a Action, context: &Context<'_>) -> Vec<(&'a Name, &'a Alter)> {
     match action {
-        Action::AlterTable(alter) if !context.is_new(&alter.table) => alter.changes.iter().map(|change| (&alter.table, change)).collect(),
+        Action::AlterTable(alter) if !context.is_new(&alter.table) => alter
+            .changes
+            .iter()
+            .map(|change| (&alter.table, change))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -15,7 +20,9 @@ pub(super) fn changes<'a>(action: &'a Action, context: &Context<'_>) -> Vec<(&'a
 /// The same, of tables only: a rename of an index or a sequence is nobody's business.
 pub(super) fn table_changes<'a>(action: &'a Action, context: &Context<'_>) -> Vec<(&'a Name, &'a Alter)> {
     match action {
-        Action::AlterTable(alter) if matches!(alter.relation, Relation::Table | Relation::ForeignTable) => changes(action, context),
+        Action::AlterTable(alter) if matches!(alter.relation, Relation::Table | Relation::ForeignTable) => {
+            changes(action, context)
+        }
         _ => Vec::new(),
     }
 }
@@ -63,6 +70,24 @@ pub(super) fn by_size(finding: Finding, context: &Context<'_>, table: &Name) -> 
     }
 }
 
+/// The finding, as small as the tables are: nobody waits long for one of some pages.
+pub(super) fn unless_tiny(finding: Finding, effect: &Effect, context: &Context<'_>) -> Finding {
+    let tiny = |table: &facts::Table| size(context, table) <= TINY;
+    let mut tables = effect
+        .locks
+        .iter()
+        .map(|lock| context.table(&from_catalog(&lock.table)));
+    match tables.all(|table| table.is_some_and(tiny)) {
+        true => Finding {
+            risk: finding.risk.min(Risk::Low),
+            ..finding
+        },
+        false => finding,
+    }
+}
+
+/// Some pages.
+const TINY: u64 = 1 << 20;
 /// Read or written anew within some tens of milliseconds.
 const SMALL: u64 = 8 << 20;
 /// Within a second or so.
@@ -70,7 +95,10 @@ const MIDDLING: u64 = 128 << 20;
 
 /// With its indexes; of a partitioned table, with those of its partitions.
 pub(super) fn size(context: &Context<'_>, table: &facts::Table) -> u64 {
-    let partitions = table.partitions.iter().filter_map(|name| context.facts?.tables.get(name));
+    let partitions = table
+        .partitions
+        .iter()
+        .filter_map(|name| context.facts?.tables.get(name));
     let parts = partitions.map(|part| part.bytes.saturating_add(part.index_bytes));
     parts.fold(table.bytes.saturating_add(table.index_bytes), u64::saturating_add)
 }

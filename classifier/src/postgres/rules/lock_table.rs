@@ -25,9 +25,17 @@ fn judge(action: &Action, effect: &Effect, _: &Context<'_>) -> Vec<Finding> {
     };
     match strongest(effect) {
         Some(lock) if lock.blocks_writes() => {
-            let who = if lock.blocks_reads() { "reads and writes" } else { "writes" };
+            let who = if lock.blocks_reads() {
+                "reads and writes"
+            } else {
+                "writes"
+            };
             let tables: Vec<_> = effect.locks.iter().map(|lock| lock.table.as_str()).collect();
-            vec![PAGE.found(format!("{who} of {} wait for {} until the transaction ends", tables.join(", "), mode.as_str()))]
+            vec![PAGE.found(format!(
+                "{who} of {} wait for {} until the transaction ends",
+                tables.join(", "),
+                mode.as_str()
+            ))]
         }
         _ => Vec::new(),
     }
@@ -42,9 +50,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "BEGIN; LOCK a, b IN SHARE MODE;",
-            ],
+            &["BEGIN; LOCK a, b IN SHARE MODE;"],
             &[
                 "BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE;",
                 "CREATE TABLE n (a int); BEGIN; LOCK n;",

@@ -1,6 +1,7 @@
 //! SL2101: a lock that others wait for, and that itself waits for ever.
 
 use super::Rule;
+use super::help::unless_tiny;
 use crate::postgres::Context;
 use crate::postgres::action::Action;
 use crate::{Code, Effect, Finding, Page, Risk};
@@ -23,22 +24,40 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 const LONGEST: u64 = 60_000;
 
 fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let limited = context.lock_timeout.is_some_and(|limit| limit > 0 && limit <= LONGEST);
+    let limited = context
+        .lock_timeout
+        .is_some_and(|limit| limit > 0 && limit <= LONGEST);
     let nowait = matches!(action, Action::LockTable { nowait: true, .. });
     if limited || nowait {
         return Vec::new();
     }
-    let Some(lock) = effect.locks.iter().filter(|lock| lock.mode.blocks_writes()).max_by_key(|lock| lock.mode) else {
+    let Some(lock) = effect
+        .locks
+        .iter()
+        .filter(|lock| lock.mode.blocks_writes())
+        .max_by_key(|lock| lock.mode)
+    else {
         return Vec::new();
     };
-    let scope = if context.in_transaction { "SET LOCAL" } else { "SET" };
-    let who = if lock.mode.blocks_reads() { "reads and writes" } else { "writes" };
+    let scope = if context.in_transaction {
+        "SET LOCAL"
+    } else {
+        "SET"
+    };
+    let who = if lock.mode.blocks_reads() {
+        "reads and writes"
+    } else {
+        "writes"
+    };
     let message = format!(
         "waits without a limit for {} on {}, and {who} that come later wait behind it",
         lock.mode.as_str(),
         lock.table
     );
-    vec![PAGE.found(message).instead(format!("{scope} lock_timeout = '2s';\n{};", context.statement))]
+    vec![
+        unless_tiny(PAGE.found(message), effect, context)
+            .instead(format!("{scope} lock_timeout = '2s';\n{};", context.statement)),
+    ]
 }
 
 #[cfg(test)]

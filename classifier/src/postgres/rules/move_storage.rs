@@ -23,9 +23,13 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
     match action {
-        Action::Maintenance(Maintenance::Vacuum { tables, full: true }) => cleaned("VACUUM FULL", tables.first(), context),
+        Action::Maintenance(Maintenance::Vacuum { tables, full: true }) => {
+            cleaned("VACUUM FULL", tables.first(), context)
+        }
         Action::Maintenance(Maintenance::Cluster { table }) => cleaned("CLUSTER", table.as_ref(), context),
-        Action::MoveAllInTablespace => vec![PAGE.found("every table or index of the tablespace is copied while reads and writes of it wait")],
+        Action::MoveAllInTablespace => vec![
+            PAGE.found("every table or index of the tablespace is copied while reads and writes of it wait"),
+        ],
         _ => changes(action, context)
             .into_iter()
             .filter(|_| effect.rewrites_table)
@@ -36,13 +40,20 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
 
 fn cleaned(what: &str, table: Option<&Name>, context: &Context<'_>) -> Vec<Finding> {
     let Some(table) = table else {
-        return vec![PAGE.found(format!("{what} of every table: each is written anew while reads and writes of it wait"))];
+        return vec![PAGE.found(format!(
+            "{what} of every table: each is written anew while reads and writes of it wait"
+        ))];
     };
     if context.is_new(table) {
         return Vec::new();
     }
-    let finding = PAGE.found(format!("{what} writes {table} and its indexes anew while reads and writes wait"));
-    let sql = format!("-- outside of a transaction\nVACUUM (ANALYZE) {};", sql::name(table));
+    let finding = PAGE.found(format!(
+        "{what} writes {table} and its indexes anew while reads and writes wait"
+    ));
+    let sql = format!(
+        "-- outside of a transaction\nVACUUM (ANALYZE) {};",
+        sql::name(table)
+    );
     vec![by_size(finding, context, table).instead(sql)]
 }
 
@@ -58,7 +69,11 @@ fn moved(table: &Name, change: &Alter, context: &Context<'_>) -> Option<Finding>
     let finding = by_size(finding, context, table);
     Some(match change {
         Alter::SetTablespace { tablespace } => {
-            let command = format!("pg_repack --table={} --tablespace={} --moveidx", shell(&sql::name(table)), shell(tablespace));
+            let command = format!(
+                "pg_repack --table={} --tablespace={} --moveidx",
+                shell(&sql::name(table)),
+                shell(tablespace)
+            );
             finding.with(crate::Safer::Command(command))
         }
         _ => finding,

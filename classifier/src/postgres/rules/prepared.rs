@@ -27,7 +27,9 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         context.table(table)?;
         match change {
             Alter::AddColumn { .. } => Some((table, Risk::Low)),
-            Alter::DropColumn { .. } | Alter::SetType { .. } | Alter::RenameColumn { .. } => Some((table, Risk::Medium)),
+            Alter::DropColumn { .. } | Alter::SetType { .. } | Alter::RenameColumn { .. } => {
+                Some((table, Risk::Medium))
+            }
             _ => None,
         }
     });
@@ -47,16 +49,31 @@ mod tests {
     use crate::facts::{Column, Facts, Table};
 
     fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts { version: 150_004, search_path: vec!["public".to_owned()], ..Facts::default() };
-        let column = Column { type_name: "integer".to_owned(), not_null: false, used_by: vec!["view public.v".to_owned()] };
-        let mut table = Table { bytes: 4 << 30, columns: [("a".to_owned(), column)].into(), ..Table::default() };
+        let mut facts = Facts {
+            version: 150_004,
+            search_path: vec!["public".to_owned()],
+            ..Facts::default()
+        };
+        let column = Column {
+            type_name: "integer".to_owned(),
+            not_null: false,
+            used_by: vec!["view public.v".to_owned()],
+        };
+        let mut table = Table {
+            bytes: 4 << 30,
+            columns: [("a".to_owned(), column)].into(),
+            ..Table::default()
+        };
         change(&mut facts, &mut table);
         facts.tables.insert("public.t".to_owned(), table);
         facts
     }
 
     fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script).into_iter().map(|finding| finding.risk).collect()
+        of(&RULE, Some(facts.clone()), script)
+            .into_iter()
+            .map(|finding| finding.risk)
+            .collect()
     }
 
     #[test]
@@ -64,7 +81,13 @@ mod tests {
         let facts = facts(|_, _| {});
         assert_eq!(codes(&facts, "ALTER TABLE t ADD c int, ADD d int;"), [Risk::Low]);
         assert_eq!(codes(&facts, "ALTER TABLE t ADD c int, DROP a;"), [Risk::Medium]);
-        assert!(codes(&facts, "ALTER TABLE t ALTER a SET DEFAULT 1; ALTER TABLE unknown ADD c int;").is_empty());
+        assert!(
+            codes(
+                &facts,
+                "ALTER TABLE t ALTER a SET DEFAULT 1; ALTER TABLE unknown ADD c int;"
+            )
+            .is_empty()
+        );
         assert!(of(&RULE, None, PAGE.example).is_empty());
     }
 }

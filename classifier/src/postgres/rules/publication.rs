@@ -22,8 +22,15 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     if let Action::Truncate { tables, .. } = action {
-        let published = tables.iter().find(|name| context.table(name).is_some_and(|table| !table.publications.is_empty()));
-        return published.map(|name| PAGE.found(format!("{name} is published: its subscribers are emptied too"))).into_iter().collect();
+        let published = tables.iter().find(|name| {
+            context
+                .table(name)
+                .is_some_and(|table| !table.publications.is_empty())
+        });
+        return published
+            .map(|name| PAGE.found(format!("{name} is published: its subscribers are emptied too")))
+            .into_iter()
+            .collect();
     }
     for (name, change) in table_changes(action, context) {
         let Some(table) = context.table(name).filter(|table| !table.publications.is_empty()) else {
@@ -31,12 +38,21 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         };
         let when = match change {
             Alter::AddColumn { .. } => "the subscribers need the column first",
-            Alter::RenameColumn { .. } | Alter::Rename { .. } | Alter::SetType { .. } | Alter::SetSchema { .. } => "the subscribers need the same in the same instant",
+            Alter::RenameColumn { .. }
+            | Alter::Rename { .. }
+            | Alter::SetType { .. }
+            | Alter::SetSchema { .. } => "the subscribers need the same in the same instant",
             Alter::DropColumn { .. } => "the subscribers drop it afterwards, and need no value for it before",
             _ => continue,
         };
-        let message = format!("{name} is published ({}), and definitions are not replicated: {when}", table.publications.join(", "));
-        return vec![PAGE.found(message).instead(format!("-- on each subscriber\n{};", context.statement))];
+        let message = format!(
+            "{name} is published ({}), and definitions are not replicated: {when}",
+            table.publications.join(", ")
+        );
+        return vec![
+            PAGE.found(message)
+                .instead(format!("-- on each subscriber\n{};", context.statement)),
+        ];
     }
     Vec::new()
 }
@@ -49,25 +65,51 @@ mod tests {
     use crate::facts::{Column, Facts, Table};
 
     fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts { version: 150_004, search_path: vec!["public".to_owned()], ..Facts::default() };
-        let column = Column { type_name: "integer".to_owned(), not_null: false, used_by: vec!["view public.v".to_owned()] };
-        let mut table = Table { bytes: 4 << 30, columns: [("a".to_owned(), column)].into(), ..Table::default() };
+        let mut facts = Facts {
+            version: 150_004,
+            search_path: vec!["public".to_owned()],
+            ..Facts::default()
+        };
+        let column = Column {
+            type_name: "integer".to_owned(),
+            not_null: false,
+            used_by: vec!["view public.v".to_owned()],
+        };
+        let mut table = Table {
+            bytes: 4 << 30,
+            columns: [("a".to_owned(), column)].into(),
+            ..Table::default()
+        };
         change(&mut facts, &mut table);
         facts.tables.insert("public.t".to_owned(), table);
         facts
     }
 
     fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script).into_iter().map(|finding| finding.risk).collect()
+        of(&RULE, Some(facts.clone()), script)
+            .into_iter()
+            .map(|finding| finding.risk)
+            .collect()
     }
 
     #[test]
     fn finds_it_on_what_is_published() {
         let published = facts(|_, table| table.publications = vec!["all".to_owned()]);
-        for script in ["ALTER TABLE t ADD c int;", "ALTER TABLE t DROP a;", "ALTER TABLE t RENAME a TO b;", "TRUNCATE t;"] {
+        for script in [
+            "ALTER TABLE t ADD c int;",
+            "ALTER TABLE t DROP a;",
+            "ALTER TABLE t RENAME a TO b;",
+            "TRUNCATE t;",
+        ] {
             assert_eq!(codes(&published, script), [Risk::High], "{script}");
         }
-        assert!(codes(&published, "ALTER TABLE t ALTER a SET DEFAULT 1; CREATE INDEX CONCURRENTLY i ON t (a);").is_empty());
+        assert!(
+            codes(
+                &published,
+                "ALTER TABLE t ALTER a SET DEFAULT 1; CREATE INDEX CONCURRENTLY i ON t (a);"
+            )
+            .is_empty()
+        );
         assert!(codes(&facts(|_, _| {}), "ALTER TABLE t ADD c int;").is_empty());
     }
 }

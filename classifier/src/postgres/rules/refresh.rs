@@ -29,7 +29,10 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let finding = PAGE.found(format!("reads of {} wait until its query has run", refresh.view));
-    let sql = format!("-- needs a unique index on columns of the view\nREFRESH MATERIALIZED VIEW CONCURRENTLY {}", sql::name(&refresh.view));
+    let sql = format!(
+        "-- needs a unique index on columns of the view\nREFRESH MATERIALIZED VIEW CONCURRENTLY {}",
+        sql::name(&refresh.view)
+    );
     vec![by_size(finding, context, &refresh.view).instead(sql::timed(context, &[sql]))]
 }
 
@@ -42,9 +45,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "REFRESH MATERIALIZED VIEW s.v;",
-            ],
+            &["REFRESH MATERIALIZED VIEW s.v;"],
             &[
                 "REFRESH MATERIALIZED VIEW CONCURRENTLY v;",
                 "CREATE MATERIALIZED VIEW n AS SELECT 1; REFRESH MATERIALIZED VIEW n;",

@@ -28,7 +28,13 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let again = match &reindex.target {
-        ReindexTarget::Index(index) if context.table_of_index(index).is_some_and(|table| context.is_new(table)) => return Vec::new(),
+        ReindexTarget::Index(index)
+            if context
+                .table_of_index(index)
+                .is_some_and(|table| context.is_new(table)) =>
+        {
+            return Vec::new();
+        }
         ReindexTarget::Table(table) if context.is_new(table) => return Vec::new(),
         ReindexTarget::Index(index) => Some(format!("INDEX CONCURRENTLY {}", sql::name(index))),
         ReindexTarget::Table(table) => Some(format!("TABLE CONCURRENTLY {}", sql::name(table))),
@@ -36,7 +42,8 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
         // The catalogs know no other way; the name of the database may be left out.
         ReindexTarget::Database | ReindexTarget::System => None,
     };
-    let finding = PAGE.found("writes wait until the indexes are built anew, and so do reads that would use them");
+    let finding =
+        PAGE.found("writes wait until the indexes are built anew, and so do reads that would use them");
     let finding = match &reindex.target {
         ReindexTarget::Table(table) => by_size(finding, context, table),
         _ => finding,
@@ -56,14 +63,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "REINDEX INDEX i;",
-                "REINDEX SCHEMA s;",
-                "REINDEX DATABASE d;",
-            ],
-            &[
-                "REINDEX INDEX CONCURRENTLY i;",
-            ],
+            &["REINDEX INDEX i;", "REINDEX SCHEMA s;", "REINDEX DATABASE d;"],
+            &["REINDEX INDEX CONCURRENTLY i;"],
         );
     }
 }

@@ -25,15 +25,19 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let renamed = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::RenameColumn { from, to } => Some((table, from, to)),
-        _ => None,
-    });
+    let renamed = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::RenameColumn { from, to } => Some((table, from, to)),
+            _ => None,
+        });
     renamed
         .map(|(table, from, to)| {
             let spec = spec::rename(&["rename", &table.name, from], &sql::name(table), from, to);
-            PAGE.found(format!("what still uses {table}.{from} fails from the instant in which it is {to}"))
-                .with(Safer::Spec(spec))
+            PAGE.found(format!(
+                "what still uses {table}.{from} fails from the instant in which it is {to}"
+            ))
+            .with(Safer::Spec(spec))
         })
         .collect()
 }

@@ -29,14 +29,23 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     if matches!(relation, Relation::Index | Relation::Sequence) {
         return Vec::new();
     }
-    let renamed = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::Rename { to } => Some((table, to)),
-        _ => None,
-    });
+    let renamed = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::Rename { to } => Some((table, to)),
+            _ => None,
+        });
     renamed
         .map(|(table, to)| {
-            let view = format!("CREATE VIEW {} AS SELECT * FROM {};", sql::name(&table.renamed(to)), sql::name(table));
-            PAGE.found(format!("what still uses {table} fails from the instant in which it is {to}")).instead(view)
+            let view = format!(
+                "CREATE VIEW {} AS SELECT * FROM {};",
+                sql::name(&table.renamed(to)),
+                sql::name(table)
+            );
+            PAGE.found(format!(
+                "what still uses {table} fails from the instant in which it is {to}"
+            ))
+            .instead(view)
         })
         .collect()
 }
@@ -50,9 +59,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER VIEW v RENAME TO w;",
-            ],
+            &["ALTER VIEW v RENAME TO w;"],
             &[
                 "ALTER INDEX i RENAME TO j;",
                 "ALTER TABLE t RENAME CONSTRAINT a TO b;",

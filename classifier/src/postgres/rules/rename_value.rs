@@ -26,14 +26,30 @@ fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
     };
     match change {
         AlterType::RenameValue { from, to } => {
-            let message = format!("what still uses the label {from} of {name} fails from the instant in which it is {to}");
-            let add = format!("ALTER TYPE {} ADD VALUE {} AFTER {};", sql::name(name), sql::literal(to), sql::literal(from));
+            let message = format!(
+                "what still uses the label {from} of {name} fails from the instant in which it is {to}"
+            );
+            let add = format!(
+                "ALTER TYPE {} ADD VALUE {} AFTER {};",
+                sql::name(name),
+                sql::literal(to),
+                sql::literal(from)
+            );
             vec![PAGE.found(message).instead(add)]
         }
-        AlterType::Rename { to } => vec![PAGE.found(format!("what still names the type {name} fails from the instant in which it is {to}"))],
-        AlterType::SetSchema { schema } => vec![PAGE.found(format!("what still looks for the type {name} outside of {schema} fails"))],
-        AlterType::Attributes { breaking: true, .. } => vec![PAGE.found(format!("what still uses the old attributes of {name} fails"))],
-        AlterType::AddValue { .. } | AlterType::Owner | AlterType::Attributes { breaking: false, .. } | AlterType::SetProperties => Vec::new(),
+        AlterType::Rename { to } => vec![PAGE.found(format!(
+            "what still names the type {name} fails from the instant in which it is {to}"
+        ))],
+        AlterType::SetSchema { schema } => vec![PAGE.found(format!(
+            "what still looks for the type {name} outside of {schema} fails"
+        ))],
+        AlterType::Attributes { breaking: true, .. } => {
+            vec![PAGE.found(format!("what still uses the old attributes of {name} fails"))]
+        }
+        AlterType::AddValue { .. }
+        | AlterType::Owner
+        | AlterType::Attributes { breaking: false, .. }
+        | AlterType::SetProperties => Vec::new(),
     }
 }
 
@@ -46,14 +62,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TYPE m RENAME TO n;",
-                "ALTER TYPE c DROP ATTRIBUTE a;",
-            ],
-            &[
-                "ALTER TYPE m ADD VALUE 'x';",
-                "ALTER TYPE m OWNER TO r;",
-            ],
+            &["ALTER TYPE m RENAME TO n;", "ALTER TYPE c DROP ATTRIBUTE a;"],
+            &["ALTER TYPE m ADD VALUE 'x';", "ALTER TYPE m OWNER TO r;"],
         );
     }
 }

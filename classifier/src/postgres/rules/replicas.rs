@@ -3,7 +3,8 @@
 use super::Rule;
 use super::help::size;
 use crate::postgres::Context;
-use crate::postgres::action::{Action, Name};
+use crate::postgres::action::Action;
+use crate::postgres::world::from_catalog;
 use crate::{Code, Effect, Finding, Page, Risk};
 
 const PAGE: Page = Page {
@@ -35,16 +36,19 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
         return Vec::new();
     }
     let tables = effect.locks.iter().filter_map(|lock| {
-        let name = match lock.table.split_once('.') {
-            Some((schema, name)) => Name::qualified(schema, name),
-            None => Name::bare(&lock.table),
-        };
-        context.table(&name).map(|table| (&lock.table, size(context, table)))
+        let table = context.table(&from_catalog(&lock.table))?;
+        Some((&lock.table, size(context, table)))
     });
-    let Some((table, bytes)) = tables.max_by_key(|(_, bytes)| *bytes).filter(|(_, bytes)| *bytes >= MUCH) else {
+    let Some((table, bytes)) = tables
+        .max_by_key(|(_, bytes)| *bytes)
+        .filter(|(_, bytes)| *bytes >= MUCH)
+    else {
         return Vec::new();
     };
-    let message = format!("up to {} MB of {table} go through the log at once, and {replicas} replicas fall behind by as long", bytes >> 20);
+    let message = format!(
+        "up to {} MB of {table} go through the log at once, and {replicas} replicas fall behind by as long",
+        bytes >> 20
+    );
     vec![PAGE.found(message)]
 }
 
@@ -56,22 +60,41 @@ mod tests {
     use crate::facts::{Column, Facts, Table};
 
     fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts { version: 150_004, search_path: vec!["public".to_owned()], ..Facts::default() };
-        let column = Column { type_name: "integer".to_owned(), not_null: false, used_by: vec!["view public.v".to_owned()] };
-        let mut table = Table { bytes: 4 << 30, columns: [("a".to_owned(), column)].into(), ..Table::default() };
+        let mut facts = Facts {
+            version: 150_004,
+            search_path: vec!["public".to_owned()],
+            ..Facts::default()
+        };
+        let column = Column {
+            type_name: "integer".to_owned(),
+            not_null: false,
+            used_by: vec!["view public.v".to_owned()],
+        };
+        let mut table = Table {
+            bytes: 4 << 30,
+            columns: [("a".to_owned(), column)].into(),
+            ..Table::default()
+        };
         change(&mut facts, &mut table);
         facts.tables.insert("public.t".to_owned(), table);
         facts
     }
 
     fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script).into_iter().map(|finding| finding.risk).collect()
+        of(&RULE, Some(facts.clone()), script)
+            .into_iter()
+            .map(|finding| finding.risk)
+            .collect()
     }
 
     #[test]
     fn finds_it_where_much_is_written_and_replicas_are_there() {
         let replicated = facts(|facts, _| facts.replicas = 2);
-        for script in ["ALTER TABLE t ADD c float DEFAULT random();", "UPDATE t SET a = 1;", "CREATE INDEX CONCURRENTLY i ON t (a);"] {
+        for script in [
+            "ALTER TABLE t ADD c float DEFAULT random();",
+            "UPDATE t SET a = 1;",
+            "CREATE INDEX CONCURRENTLY i ON t (a);",
+        ] {
             assert_eq!(codes(&replicated, script), [Risk::Medium], "{script}");
         }
         assert!(codes(&replicated, "ALTER TABLE t ADD c int;").is_empty());

@@ -43,9 +43,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER TABLE t ENABLE ROW LEVEL SECURITY;",
-            ],
+            &["ALTER TABLE t ENABLE ROW LEVEL SECURITY;"],
             &[
                 "ALTER TABLE t DISABLE ROW LEVEL SECURITY;",
                 "CREATE TABLE n (a int); ALTER TABLE n ENABLE ROW LEVEL SECURITY;",

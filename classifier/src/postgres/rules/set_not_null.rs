@@ -39,10 +39,16 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
             continue;
         }
         let lines = match context.version >= 18 {
-            true => native(&sql::name(table), &sql::ident(column), &sql::made(&[&table.name, column, "not_null"])),
+            true => native(
+                &sql::name(table),
+                &sql::ident(column),
+                &sql::made(&[&table.name, column, "not_null"]),
+            ),
             false => sql::not_null(table, column),
         };
-        let message = format!("reads every row of {table} to see that {column} is never NULL while reads and writes wait, and a writer that leaves it out fails from then on");
+        let message = format!(
+            "reads every row of {table} to see that {column} is never NULL while reads and writes wait, and a writer that leaves it out fails from then on"
+        );
         findings.push(by_size(PAGE.found(message), context, table).instead(sql::timed(context, &lines)));
     }
     findings
@@ -80,7 +86,8 @@ mod tests {
 
     #[test]
     fn what_is_to_be_run_instead_reads_no_row_under_the_lock() {
-        let crate::Safer::Sql(sql) = safer(&RULE, "ALTER TABLE s.\"Odd\" ALTER \"order\" SET NOT NULL;") else {
+        let crate::Safer::Sql(sql) = safer(&RULE, "ALTER TABLE s.\"Odd\" ALTER \"order\" SET NOT NULL;")
+        else {
             panic!("SQL was expected");
         };
         check(&RULE, &[], &[&sql]);

@@ -22,18 +22,32 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    if let Action::AlterObject { object: Object::Schema, name, change: ObjectChange::Rename { to }, .. } = action {
-        return vec![PAGE.found(format!("what still names the schema {name} fails from the instant in which it is {to}"))];
+    if let Action::AlterObject {
+        object: Object::Schema,
+        name,
+        change: ObjectChange::Rename { to },
+        ..
+    } = action
+    {
+        return vec![PAGE.found(format!(
+            "what still names the schema {name} fails from the instant in which it is {to}"
+        ))];
     }
-    let moved = changes(action, context).into_iter().filter_map(|(table, change)| match change {
-        Alter::SetSchema { schema } => Some((table, schema)),
-        _ => None,
-    });
+    let moved = changes(action, context)
+        .into_iter()
+        .filter_map(|(table, change)| match change {
+            Alter::SetSchema { schema } => Some((table, schema)),
+            _ => None,
+        });
     moved
         .map(|(table, schema)| {
             let view = Name::qualified(schema, &table.name);
             PAGE.found(format!("what still looks for {table} outside of {schema} fails"))
-                .instead(format!("CREATE VIEW {} AS SELECT * FROM {};", sql::name(&view), sql::name(table)))
+                .instead(format!(
+                    "CREATE VIEW {} AS SELECT * FROM {};",
+                    sql::name(&view),
+                    sql::name(table)
+                ))
         })
         .collect()
 }
@@ -47,13 +61,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER VIEW v SET SCHEMA s;",
-                "ALTER SCHEMA a RENAME TO b;",
-            ],
-            &[
-                "CREATE TABLE n (a int); ALTER TABLE n SET SCHEMA s;",
-            ],
+            &["ALTER VIEW v SET SCHEMA s;", "ALTER SCHEMA a RENAME TO b;"],
+            &["CREATE TABLE n (a int); ALTER TABLE n SET SCHEMA s;"],
         );
     }
 }

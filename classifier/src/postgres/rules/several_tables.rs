@@ -1,6 +1,7 @@
 //! SL2127: several tables that are locked one after the other.
 
 use super::Rule;
+use super::help::unless_tiny;
 use crate::postgres::Context;
 use crate::postgres::action::Action;
 use crate::{Code, Effect, Finding, Page, Risk};
@@ -21,14 +22,32 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(_: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
-    let already = |table: &str| context.held.iter().any(|held| held.table == table && held.mode.blocks_writes());
-    let next = effect.locks.iter().find(|lock| lock.mode.blocks_writes() && !already(&lock.table));
+    let already = |table: &str| {
+        context
+            .held
+            .iter()
+            .any(|held| held.table == table && held.mode.blocks_writes())
+    };
+    let next = effect
+        .locks
+        .iter()
+        .find(|lock| lock.mode.blocks_writes() && !already(&lock.table));
     let first = context.held.iter().find(|held| held.mode.blocks_writes());
     let (Some(next), Some(first)) = (next, first) else {
         return Vec::new();
     };
-    let message = format!("waits for {} on {} while {} on {} is held since line {}", next.mode.as_str(), next.table, first.mode.as_str(), first.table, first.line);
-    vec![PAGE.found(message).instead(format!("COMMIT;\n-- in a transaction of its own\n{};", context.statement))]
+    let message = format!(
+        "waits for {} on {} while {} on {} is held since line {}",
+        next.mode.as_str(),
+        next.table,
+        first.mode.as_str(),
+        first.table,
+        first.line
+    );
+    vec![unless_tiny(PAGE.found(message), effect, context).instead(format!(
+        "COMMIT;\n-- in a transaction of its own\n{};",
+        context.statement
+    ))]
 }
 
 #[cfg(test)]
@@ -40,9 +59,7 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "BEGIN; DROP TABLE a; DROP TABLE b;",
-            ],
+            &["BEGIN; DROP TABLE a; DROP TABLE b;"],
             &[
                 "ALTER TABLE a ADD c int; ALTER TABLE b ADD c int;",
                 "BEGIN; ALTER TABLE a ADD c int; ALTER TABLE a ADD d int;",

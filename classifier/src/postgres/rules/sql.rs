@@ -7,25 +7,182 @@ use crate::postgres::action::Name;
 
 /// PostgreSQL's reserved words, of all versions from 12 to 18, with those that cannot name a column or a function.
 const RESERVED: &[&str] = &[
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint", "binary", "bit",
-    "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation", "column", "concurrently", "constraint",
-    "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp", "current_user",
-    "dec", "decimal", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "exists", "extract", "false", "fetch", "float",
-    "for", "foreign", "freeze", "from", "full", "grant", "greatest", "group", "grouping", "having", "ilike", "in", "initially", "inner", "inout",
-    "int", "integer", "intersect", "interval", "into", "is", "isnull", "join", "json", "json_array", "json_arrayagg", "json_exists",
-    "json_object", "json_objectagg", "json_query", "json_scalar", "json_serialize", "json_table", "json_value", "lateral", "leading", "least",
-    "left", "like", "limit", "localtime", "localtimestamp", "merge_action", "national", "natural", "nchar", "none", "normalize", "not", "notnull",
-    "null", "nullif", "numeric", "offset", "on", "only", "or", "order", "out", "outer", "overlaps", "overlay", "placing", "position", "precision",
-    "primary", "real", "references", "returning", "right", "row", "select", "session_user", "setof", "similar", "smallint", "some", "substring",
-    "symmetric", "system_user", "table", "tablesample", "then", "time", "timestamp", "to", "trailing", "treat", "trim", "true", "union", "unique",
-    "user", "using", "values", "varchar", "variadic", "verbose", "when", "where", "window", "with", "xmlattributes", "xmlconcat", "xmlelement",
-    "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "json",
+    "json_array",
+    "json_arrayagg",
+    "json_exists",
+    "json_object",
+    "json_objectagg",
+    "json_query",
+    "json_scalar",
+    "json_serialize",
+    "json_table",
+    "json_value",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "merge_action",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
 ];
 
 /// One name, in quotes where it needs them.
 pub(super) fn ident(name: &str) -> String {
-    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let plain = begins && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let begins = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let plain = begins
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if plain && !RESERVED.contains(&name) {
         return name.to_owned();
     }
@@ -34,7 +191,11 @@ pub(super) fn ident(name: &str) -> String {
 
 /// Several, with commas.
 pub(super) fn idents<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    names.into_iter().map(|name| ident(name)).collect::<Vec<_>>().join(", ")
+    names
+        .into_iter()
+        .map(|name| ident(name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The name of a relation or another object.
@@ -106,7 +267,9 @@ pub(super) fn not_null(table: &Name, column: &str) -> Vec<String> {
     vec![
         format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({column} IS NOT NULL) NOT VALID"),
         format!("-- in a transaction of its own\nALTER TABLE {table} VALIDATE CONSTRAINT {constraint}"),
-        format!("-- in a transaction of its own: the check proves it, no row is read\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
+        format!(
+            "-- in a transaction of its own: the check proves it, no row is read\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"
+        ),
         format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"),
     ]
 }
@@ -117,10 +280,22 @@ mod tests {
 
     #[test]
     fn a_name_is_quoted_where_it_must_be() {
-        for (name, quoted) in [("orders", "orders"), ("order", "\"order\""), ("Odd", "\"Odd\""), ("a\"b", "\"a\"\"b\""), ("", "\"\""), ("é", "\"é\""), ("1a", "\"1a\"")] {
+        for (name, quoted) in [
+            ("orders", "orders"),
+            ("order", "\"order\""),
+            ("Odd", "\"Odd\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("", "\"\""),
+            ("é", "\"é\""),
+            ("1a", "\"1a\""),
+        ] {
             assert_eq!(ident(name), quoted);
         }
-        assert_eq!(made(&["é".repeat(40).as_str(), "x"]).len(), 64, "62 bytes and two quotes");
+        assert_eq!(
+            made(&["é".repeat(40).as_str(), "x"]).len(),
+            64,
+            "62 bytes and two quotes"
+        );
         assert_eq!(literal("a'\\"), "E'a''\\\\'");
     }
 }

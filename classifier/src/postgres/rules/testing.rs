@@ -7,8 +7,12 @@ use crate::{Facts, Finding};
 /// All findings of a script without a semicolon inside of a statement.
 pub(super) fn run(facts: Option<Facts>, script: &str) -> Vec<Finding> {
     let mut session = Session::new(facts);
-    let statements = script.split_inclusive(';').filter(|statement| !statement.trim().is_empty());
-    statements.flat_map(|statement| session.judge(statement).findings).collect()
+    let statements = script
+        .split_inclusive(';')
+        .filter(|statement| !statement.trim().is_empty());
+    statements
+        .flat_map(|statement| session.judge(statement).findings)
+        .collect()
 }
 
 /// The findings of one rule.
@@ -20,11 +24,20 @@ pub(super) fn of(rule: &Rule, facts: Option<Facts>, script: &str) -> Vec<Finding
 /// The rule finds something in each of the first, and nothing in the others.
 pub(super) fn check(rule: &Rule, found: &[&str], silent: &[&str]) {
     for script in found {
-        assert!(!of(rule, None, script).is_empty(), "{} finds nothing in\n{script}\nbut {:?}", rule.page.code, run(None, script));
+        assert!(
+            !of(rule, None, script).is_empty(),
+            "{} finds nothing in\n{script}\nbut {:?}",
+            rule.page.code,
+            run(None, script)
+        );
     }
     for script in silent {
         let findings = of(rule, None, script);
-        assert!(findings.is_empty(), "{} in\n{script}\n{findings:?}", rule.page.code);
+        assert!(
+            findings.is_empty(),
+            "{} in\n{script}\n{findings:?}",
+            rule.page.code
+        );
     }
 }
 

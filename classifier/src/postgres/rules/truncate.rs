@@ -44,12 +44,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "TRUNCATE a, b RESTART IDENTITY;",
-            ],
-            &[
-                "CREATE TABLE n (a int); TRUNCATE n;",
-            ],
+            &["TRUNCATE a, b RESTART IDENTITY;"],
+            &["CREATE TABLE n (a int); TRUNCATE n;"],
         );
     }
 }

@@ -22,7 +22,11 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 /// Types whose values look the same to an application.
-const ALIKE: &[&[&str]] = &[&["character varying", "text", "character"], &["numeric"], &["bit varying", "bit"]];
+const ALIKE: &[&[&str]] = &[
+    &["character varying", "text", "character"],
+    &["numeric"],
+    &["bit varying", "bit"],
+];
 
 fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
     if effect.rewrites_table {
@@ -37,9 +41,15 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             continue;
         };
         let base = now.type_name.split('(').next().unwrap_or_default().trim();
-        let alike = base == to.base || ALIKE.iter().any(|kind| kind.contains(&base) && kind.contains(&to.base.as_str()));
+        let alike = base == to.base
+            || ALIKE
+                .iter()
+                .any(|kind| kind.contains(&base) && kind.contains(&to.base.as_str()));
         if !alike && !now.type_name.starts_with(to.base.as_str()) {
-            findings.push(PAGE.found(format!("{table}.{column} is read as {} instead of {} from the next query on", to.text, now.type_name)));
+            findings.push(PAGE.found(format!(
+                "{table}.{column} is read as {} instead of {} from the next query on",
+                to.text, now.type_name
+            )));
         }
     }
     findings
@@ -51,10 +61,20 @@ mod tests {
     use super::*;
 
     fn facts() -> crate::Facts {
-        let column = |type_name: &str| crate::facts::Column { type_name: type_name.to_owned(), not_null: false, used_by: Vec::new() };
-        let columns = [("at", column("timestamp without time zone")), ("name", column("character varying(50)"))];
+        let column = |type_name: &str| crate::facts::Column {
+            type_name: type_name.to_owned(),
+            not_null: false,
+            used_by: Vec::new(),
+        };
+        let columns = [
+            ("at", column("timestamp without time zone")),
+            ("name", column("character varying(50)")),
+        ];
         let table = crate::facts::Table {
-            columns: columns.into_iter().map(|(name, column)| (name.to_owned(), column)).collect(),
+            columns: columns
+                .into_iter()
+                .map(|(name, column)| (name.to_owned(), column))
+                .collect(),
             ..crate::facts::Table::default()
         };
         crate::Facts {

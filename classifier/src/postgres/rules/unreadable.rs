@@ -23,5 +23,8 @@ fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
         "" => "at the end".to_owned(),
         token => format!("at {token:?}"),
     };
-    vec![unreadable::finding(usize::try_from(*line).unwrap_or(usize::MAX), &format!("{message} {at}"))]
+    vec![unreadable::finding(
+        usize::try_from(*line).unwrap_or(usize::MAX),
+        &format!("{message} {at}"),
+    )]
 }

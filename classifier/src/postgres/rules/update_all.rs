@@ -35,7 +35,14 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     if !every || joined || context.is_new(&update.table) {
         return Vec::new();
     }
-    let finding = by_size(PAGE.found(format!("updates every row of {} in one transaction: a backfill in disguise", update.table)), context, &update.table);
+    let finding = by_size(
+        PAGE.found(format!(
+            "updates every row of {} in one transaction: a backfill in disguise",
+            update.table
+        )),
+        context,
+        &update.table,
+    );
     vec![match spec(update, context) {
         Some(safer) => finding.with(safer),
         None => finding,
@@ -44,9 +51,15 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
 
 /// `WHERE true`, `WHERE 1 = 1`.
 pub(super) fn is_always(condition: &str) -> bool {
-    let bare: String = condition.chars().filter(|c| !c.is_whitespace() && *c != '(' && *c != ')').collect();
+    let bare: String = condition
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '(' && *c != ')')
+        .collect();
     let lower = bare.to_ascii_lowercase();
-    lower == "true" || lower.split_once('=').is_some_and(|(left, right)| left == right && !left.is_empty())
+    lower == "true"
+        || lower
+            .split_once('=')
+            .is_some_and(|(left, right)| left == right && !left.is_empty())
 }
 
 /// A spec, where one column gets a value from the others of its row.
@@ -60,7 +73,11 @@ fn spec(update: &Update, context: &Context<'_>) -> Option<Safer> {
         return None;
     }
     let type_name = type_name(&update.table, column, context);
-    let told = if type_name.is_some() { "" } else { ", of the type that it is to have" };
+    let told = if type_name.is_some() {
+        ""
+    } else {
+        ", of the type that it is to have"
+    };
     let fill = Fill {
         name: &["fill", &update.table.name, column],
         table: &sql::name(&update.table),
@@ -70,11 +87,17 @@ fn spec(update: &Update, context: &Context<'_>) -> Option<Safer> {
         down: None,
         replaces: None,
     };
-    Some(Safer::Spec(format!("# adds the column{told}, and fills it: instead of ADD COLUMN and UPDATE\n{}", fill.spec())))
+    Some(Safer::Spec(format!(
+        "# adds the column{told}, and fills it: instead of ADD COLUMN and UPDATE\n{}",
+        fill.spec()
+    )))
 }
 
 fn type_name(table: &Name, column: &str, context: &Context<'_>) -> Option<String> {
-    context.table(table).and_then(|table| table.columns.get(column)).map(|column| column.type_name.clone())
+    context
+        .table(table)
+        .and_then(|table| table.columns.get(column))
+        .map(|column| column.type_name.clone())
 }
 
 /// What stands behind `SET column =`, up to a WHERE or RETURNING, as written.
@@ -84,10 +107,23 @@ fn value<'a>(statement: &'a str, column: &str) -> Option<&'a str> {
     let equals = set + lower.get(set..)?.find('=')?;
     let named = lower.get(set..equals)?.contains(&column.to_ascii_lowercase());
     let rest = statement.get(equals + 1..)?;
-    let ends = [" where ", "\nwhere ", " returning ", "\nreturning ", " from ", "\nfrom "];
+    let ends = [
+        " where ",
+        "\nwhere ",
+        " returning ",
+        "\nreturning ",
+        " from ",
+        "\nfrom ",
+    ];
     let lower_rest = rest.to_ascii_lowercase();
-    let end = ends.iter().filter_map(|word| lower_rest.find(word)).min().unwrap_or(rest.len());
-    rest.get(..end).map(str::trim).filter(|value| named && !value.is_empty())
+    let end = ends
+        .iter()
+        .filter_map(|word| lower_rest.find(word))
+        .min()
+        .unwrap_or(rest.len());
+    rest.get(..end)
+        .map(str::trim)
+        .filter(|value| named && !value.is_empty())
 }
 
 /// The name stands in the expression as a word.
@@ -124,9 +160,19 @@ mod tests {
         let crate::Safer::Spec(spec) = safer(&RULE, "UPDATE \"Odd\" SET b = 'x' || c WHERE true;") else {
             panic!("a spec was expected");
         };
-        assert!(spec.contains("table = '\"Odd\"'\ncolumn = 'b'") && spec.contains("up = \"'x' || c\""), "{spec}");
-        for script in ["UPDATE t SET n = n + 1;", "UPDATE t SET n = (SELECT 1);", "UPDATE t SET a = 1, b = 2;"] {
-            assert!(super::super::testing::of(&RULE, None, script)[0].safer.is_none(), "{script}");
+        assert!(
+            spec.contains("table = '\"Odd\"'\ncolumn = 'b'") && spec.contains("up = \"'x' || c\""),
+            "{spec}"
+        );
+        for script in [
+            "UPDATE t SET n = n + 1;",
+            "UPDATE t SET n = (SELECT 1);",
+            "UPDATE t SET a = 1, b = 2;",
+        ] {
+            assert!(
+                super::super::testing::of(&RULE, None, script)[0].safer.is_none(),
+                "{script}"
+            );
         }
     }
 }

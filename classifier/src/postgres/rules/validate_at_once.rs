@@ -29,12 +29,29 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
             continue;
         };
         let own = |table: &str| effect.locks.iter().any(|lock| lock.table == table);
-        let Some(held) = context.held.iter().find(|held| held.mode.blocks_writes() && own(&held.table)) else {
+        let Some(held) = context
+            .held
+            .iter()
+            .find(|held| held.mode.blocks_writes() && own(&held.table))
+        else {
             continue;
         };
-        let who = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
-        let message = format!("reads every row of {table} while {who} wait for {} on {}, taken on line {}", held.mode.as_str(), held.table, held.line);
-        let sql = format!("COMMIT;\nALTER TABLE {} VALIDATE CONSTRAINT {};", super::sql::name(table), super::sql::ident(constraint));
+        let who = if held.mode.blocks_reads() {
+            "reads and writes"
+        } else {
+            "writes"
+        };
+        let message = format!(
+            "reads every row of {table} while {who} wait for {} on {}, taken on line {}",
+            held.mode.as_str(),
+            held.table,
+            held.line
+        );
+        let sql = format!(
+            "COMMIT;\nALTER TABLE {} VALIDATE CONSTRAINT {};",
+            super::sql::name(table),
+            super::sql::ident(constraint)
+        );
         findings.push(by_size(PAGE.found(message), context, table).instead(sql));
     }
     findings

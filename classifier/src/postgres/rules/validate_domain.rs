@@ -24,7 +24,9 @@ fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
     let Action::AlterDomain { name, change } = action else {
         return Vec::new();
     };
-    let finding = PAGE.found(format!("reads each table that has a column of {name} while writes to it wait"));
+    let finding = PAGE.found(format!(
+        "reads each table that has a column of {name} while writes to it wait"
+    ));
     match change {
         DomainChange::AddConstraint(constraint) if !constraint.not_valid => {
             let validate = constraint.name.as_ref().map(|constraint| {
@@ -49,13 +51,8 @@ mod tests {
     fn finds_it_and_nothing_else() {
         check(
             &RULE,
-            &[
-                "ALTER DOMAIN d SET NOT NULL;",
-            ],
-            &[
-                "ALTER DOMAIN d DROP NOT NULL;",
-                "ALTER DOMAIN d SET DEFAULT 1;",
-            ],
+            &["ALTER DOMAIN d SET NOT NULL;"],
+            &["ALTER DOMAIN d DROP NOT NULL;", "ALTER DOMAIN d SET DEFAULT 1;"],
         );
     }
 }

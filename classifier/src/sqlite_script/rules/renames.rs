@@ -22,6 +22,12 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
     match seen.action {
         Action::RenameColumn { table, from, to } if !(seen.created)(table) => {
             let spec = rename(&["rename", &table.name, from], &part(&table.name), from, to);
+            let message =
+                format!("what still uses {table}.{from} fails from the instant in which it is {to}");
+            Some(PAGE.found(message).with(Safer::Spec(spec)))
+        }
+        // The end of a copy: another table of this name was dropped before.
+        Action::RenameTable { table, to } if !(seen.created)(table) && !(seen.dropped)(to) => {
             let message = format!("what still uses {table} fails from the instant in which it is {to}");
             let view = format!(
                 "{};\nCREATE VIEW {} AS SELECT * FROM {};\n-- for readers; a writer needs INSTEAD OF triggers on the view",
