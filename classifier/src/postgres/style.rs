@@ -6,7 +6,6 @@
 //! is by name.
 
 use squawk_linter::{Linter, Rule, Violation};
-use squawk_syntax::SourceFile;
 
 use super::parse;
 use crate::{Code, Finding, Page, Risk};
@@ -90,7 +89,7 @@ mod tests {
 
     #[test]
     fn style_is_told_by_the_linters_own_names() {
-        prove(&PAGE, |text| Some(lint(text)));
+        prove([&PAGE], |text| Some(lint(text)));
         assert_eq!(
             rules("CREATE TABLE t (a smallint, b int, c varchar(10), d char(3), e timestamp);").len(),
             5
