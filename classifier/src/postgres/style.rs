@@ -17,8 +17,8 @@ pub const PAGE: Page = Page {
     risk: Risk::None,
     why: "Nothing is blocked, broken or lost. The linter that squawk publishes prefers another type or another name, and its message says why; \
           `-- squawk-ignore` with the name of its rule is obeyed.",
-    example: "CREATE TABLE orders (id serial PRIMARY KEY, made timestamp);",
-    safer: "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, made timestamptz);",
+    example: "CREATE TABLE orders (made timestamp);",
+    safer: "CREATE TABLE orders (made timestamptz);",
     needs_facts: false,
 };
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Page;
-use crate::{Code, Finding};
+use crate::{Code, Finding, Safer};
 
 /// The example is found, and the safer form is not; `run` gives the findings of a script, or None where the text is none (a spec, a command).
 /// What is wrong, if anything.
@@ -11,7 +11,7 @@ pub(crate) fn faults(page: &Page, run: impl Fn(&str) -> Option<Vec<Finding>>) ->
     let codes = |script: &str| -> Option<BTreeSet<Code>> {
         Some(run(script)?.into_iter().map(|finding| finding.code).collect())
     };
-    let mut faults = Vec::new();
+    let mut faults = own_form(page, &run);
     let example = codes(page.example).unwrap_or_default();
     if !example.contains(&page.code) {
         faults.push(format!(
@@ -33,6 +33,22 @@ pub(crate) fn faults(page: &Page, run: impl Fn(&str) -> Option<Vec<Finding>>) ->
         ));
     }
     faults
+}
+
+/// The SQL that the rule itself offers for its example can be parsed, and the rule finds nothing in it.
+fn own_form(page: &Page, run: &impl Fn(&str) -> Option<Vec<Finding>>) -> Vec<String> {
+    let findings = run(page.example).unwrap_or_default();
+    let own = findings.into_iter().filter(|finding| finding.code == page.code);
+    let forms = own.filter_map(|finding| match finding.safer? {
+        Safer::Sql(sql) => Some(sql),
+        Safer::Spec(_) | Safer::Command(_) => None,
+    });
+    let bad = |finding: &Finding| finding.code == page.code || finding.code < Code(2100);
+    let told = |sql: String| {
+        let found: Vec<_> = run(&sql)?.into_iter().filter(bad).collect();
+        (!found.is_empty()).then(|| format!("what {} offers has findings, {found:?}:\n{sql}", page.code))
+    };
+    forms.filter_map(told).collect()
 }
 
 /// Nothing is wrong with any page; all that is wrong is told at once.
