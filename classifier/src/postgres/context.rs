@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
 
     /// Labels of enums that the transaction that is open has added.
     pub fn new_labels(&self) -> impl Iterator<Item = &'a str> {
-        self.world.labels.iter().map(String::as_str)
+        self.world.new_labels()
     }
 
     /// The table that an index belongs to which the script has created.

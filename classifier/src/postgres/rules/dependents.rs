@@ -26,14 +26,14 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (name, change) in changes(action, context) {
-        let column = match change {
-            Alter::SetType { column, .. }
-            | Alter::DropColumn {
-                column,
-                cascade: false,
-                ..
-            } => column,
-            _ => continue,
+        let (Alter::SetType { column, .. }
+        | Alter::DropColumn {
+            column,
+            cascade: false,
+            ..
+        }) = change
+        else {
+            continue;
         };
         let used_by = context
             .table(name)

@@ -57,10 +57,12 @@ pub(super) fn by_size(finding: Finding, context: &Context<'_>, table: &Name) -> 
         return finding;
     };
     let bytes = size(context, known);
-    let at_most = match bytes {
-        0..=SMALL => Risk::Low,
-        ..=MIDDLING => Risk::Medium,
-        _ => Risk::Critical,
+    let at_most = if bytes <= SMALL {
+        Risk::Low
+    } else if bytes <= MIDDLING {
+        Risk::Medium
+    } else {
+        Risk::Critical
     };
     let message = format!("{} ({})", finding.message, told(bytes, known.rows));
     Finding {
@@ -104,10 +106,12 @@ pub(super) fn size(context: &Context<'_>, table: &facts::Table) -> u64 {
 }
 
 fn told(bytes: u64, rows: Option<u64>) -> String {
-    let size = match bytes {
-        0..1_048_576 => format!("{} kB", bytes / 1024),
-        ..1_073_741_824 => format!("{} MB", bytes >> 20),
-        _ => format!("{} GB", bytes >> 30),
+    let size = if bytes < 1 << 20 {
+        format!("{} kB", bytes >> 10)
+    } else if bytes < 1 << 30 {
+        format!("{} MB", bytes >> 20)
+    } else {
+        format!("{} GB", bytes >> 30)
     };
     match rows {
         Some(rows) => format!("{size}, about {rows} rows"),
