@@ -7,16 +7,20 @@
 //! - of the SQL that somebody else wrote, each statement gets a [`Verdict`]: an [`Effect`] from the lock model of its dialect, and
 //!   [`Finding`]s, each of one rule with a stable [`Code`]. What cannot be read is [`Phase::Unknown`], never safe.
 
+pub mod allow;
 mod code;
 pub mod facts;
 mod generated;
 pub mod postgres;
+pub mod rule;
+pub mod script;
 mod sqlite;
 mod verdict;
 
 pub use code::Code;
 pub use facts::Facts;
 pub use generated::{Generated, label};
+pub use rule::Page;
 pub use sqlite::Sqlite;
 pub use verdict::{Effect, Finding, Phase, Risk, Safer, Seconds, TableLock, Verdict};
 

@@ -84,6 +84,8 @@ pub enum Safer {
     Sql(String),
     /// A Sluice spec that does it.
     Spec(String),
+    /// A command line of a tool that does it, with a comment where its user has to fill something in.
+    Command(String),
 }
 
 /// What a statement does.
