@@ -11,6 +11,7 @@ pub mod allow;
 mod code;
 pub mod facts;
 mod generated;
+pub mod pages;
 pub mod postgres;
 pub mod rule;
 pub mod script;

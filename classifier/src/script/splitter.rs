@@ -19,6 +19,7 @@ pub struct Splitter<R> {
     dialect: Dialect,
     delimiter: Vec<u8>,
     side: Side,
+    is_marked: bool,
     is_without_transaction: bool,
     /// The backslash of a command was taken already.
     is_in_command: bool,
@@ -33,16 +34,17 @@ impl<R: BufRead> Splitter<R> {
             dialect,
             delimiter: SEMICOLON.to_vec(),
             side,
+            is_marked: false,
             is_without_transaction: false,
             is_in_command: false,
             is_over: false,
         }
     }
 
-    /// A mark before the statement that came last says that the tool opens no transaction around it.
+    /// By its marks, the script is one of a tool that opens a transaction around each of its directions.
     #[must_use]
-    pub fn is_without_transaction(&self) -> bool {
-        self.is_without_transaction
+    pub fn is_wrapped(&self) -> bool {
+        self.is_marked && !self.is_without_transaction
     }
 
     fn statement(&mut self) -> Option<Statement> {
@@ -121,7 +123,9 @@ impl<R: BufRead> Splitter<R> {
     /// Takes what a comment says; true if the statement ends here although nothing closed it.
     fn comment(&mut self, open: &mut Open, line: u64, text: &str) -> bool {
         open.allows.extend(allow::read(text, line));
-        match marks::read(text) {
+        let mark = marks::read(text);
+        self.is_marked |= mark.is_some();
+        match mark {
             Some(Mark::Begins(side)) => {
                 self.side = side;
                 if !open.is_started() {

@@ -38,6 +38,17 @@ that: `alembic upgrade head --sql > upgrade.sql`.",
     safer: "op.execute(\"ALTER TABLE customer ADD COLUMN fax text\")",
 };
 
+/// A file of which nothing, or nothing more, can be read.
+pub const UNREADABLE_FILE: Page = Page {
+    code: Code(2008),
+    title: "a file that cannot be read",
+    risk: Risk::Critical,
+    why: "The file is not there, may not be read, or is not UTF-8. Statements before the place are reported, what is after it is unknown. \
+Convert the file with `iconv`; a database would take its bytes for other characters than you see, or refuse them.",
+    example: "SELECT 'caf\\xE9';",
+    safer: "SELECT 'café';",
+};
+
 /// What is said of a statement that is not to be judged by a session; None: it is SQL, and whole enough.
 #[must_use]
 pub fn without_session(statement: &Statement, dialect: Dialect) -> Option<Verdict> {
