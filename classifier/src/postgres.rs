@@ -5,8 +5,10 @@
 
 pub mod action;
 mod context;
+mod functions;
 mod lookup;
 mod model;
+mod parse;
 pub mod rules;
 mod session;
 

@@ -13,9 +13,10 @@ mod object;
 mod relation;
 mod rows;
 mod setting;
+mod sql_type;
 
 pub use alter::{Alter, AlterTable, Switch, TriggerState, Triggers};
-pub use column::{Column, Expression, Generated, SqlType, Volatility};
+pub use column::{Column, Expression, Generated, Volatility};
 pub use constraint::{Constraint, ConstraintKind, ForeignKey};
 pub use name::Name;
 pub use object::{AlterType, DomainChange, DropObjects, Object, ObjectChange};
@@ -25,6 +26,7 @@ pub use relation::{
 };
 pub use rows::{Copy, Delete, Insert, Maintenance, Merge, Query, Update};
 pub use setting::{Scope, Setting, Transaction};
+pub use sql_type::SqlType;
 
 use crate::Lock;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::action::{Action, Name};
-use super::{Context, HeldLock, rules};
+use super::action::Name;
+use super::{Context, HeldLock, parse, rules};
 use crate::{Effect, Facts, Phase, Risk, Verdict};
 
 /// What the statements so far have done.
@@ -32,9 +32,7 @@ impl Session {
 
     /// The same, with the line of the script on which the statement begins: what locks are held since is told by it.
     pub fn judge_at(&mut self, _line: u32, statement: &str) -> Verdict {
-        let action = Action::Opaque {
-            what: statement.to_owned(),
-        };
+        let action = parse::parse(statement);
         let effect = Effect::nothing(Phase::Unknown);
         let context = Context {
             facts: self.facts.as_ref(),

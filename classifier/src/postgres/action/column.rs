@@ -1,6 +1,6 @@
 //! A column as a statement defines it.
 
-use super::{Constraint, Name};
+use super::{Constraint, Name, SqlType};
 
 /// Of `CREATE TABLE` and `ADD COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,31 +30,6 @@ pub enum Generated {
     Virtual(Expression),
     /// `AS IDENTITY`.
     Identity,
-}
-
-/// A type as written, in a form that can be compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SqlType {
-    /// As `format_type` spells built-in ones, without what is in parentheses: `character varying`, `timestamp with time zone`, `integer`; others
-    /// as the statement does.
-    pub base: String,
-    /// What is in parentheses, in order: length, precision, scale.
-    pub modifiers: Vec<i64>,
-    /// Dimensions of an array; 0: not one.
-    pub dimensions: u32,
-    /// As the statement spells it.
-    pub text: String,
-}
-
-impl SqlType {
-    /// `smallserial`, `serial`, `bigserial`: an integer with a sequence of its own.
-    #[must_use]
-    pub fn is_serial(&self) -> bool {
-        matches!(
-            self.base.as_str(),
-            "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8"
-        )
-    }
 }
 
 /// An expression that a statement brings.
