@@ -11,11 +11,15 @@ pub mod allow;
 mod code;
 pub mod facts;
 mod generated;
+pub mod mysql;
 pub mod pages;
 pub mod postgres;
+mod query;
 pub mod rule;
 pub mod script;
 mod sqlite;
+pub mod sqlite_script;
+mod tokens;
 mod verdict;
 
 pub use code::Code;
@@ -27,7 +31,8 @@ pub use verdict::{Effect, Finding, Phase, Risk, Safer, Seconds, TableLock, Verdi
 
 use serde::{Deserialize, Serialize};
 
-/// The lock modes of a PostgreSQL table, weakest first, and SQLite's one lock.
+/// The lock modes of a PostgreSQL table, weakest first; among them MySQL's metadata locks and SQLite's one lock, each where it blocks
+/// the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lock {
     /// Taken by SELECT.
@@ -36,6 +41,15 @@ pub enum Lock {
     RowShareLock,
     /// Taken by INSERT, UPDATE and DELETE.
     RowExclusiveLock,
+    /// MySQL's metadata lock of a SELECT.
+    #[serde(rename = "SHARED_READ")]
+    SharedRead,
+    /// MySQL's metadata lock of an INSERT, UPDATE or DELETE.
+    #[serde(rename = "SHARED_WRITE")]
+    SharedWrite,
+    /// MySQL's metadata lock while an ALTER with `LOCK=NONE` works. It begins and ends with EXCLUSIVE, for an instant.
+    #[serde(rename = "SHARED_UPGRADABLE")]
+    SharedUpgradable,
     /// Blocks other DDL and VACUUM only.
     ShareUpdateExclusiveLock,
     /// Blocks writes.
@@ -47,12 +61,24 @@ pub enum Lock {
     /// SQLite: the lock of the whole file that one writer holds at a time. Blocks everything but reads (those too where the
     /// file is not in WAL mode, for the time of a commit).
     Write,
+    /// MySQL's metadata lock of `LOCK TABLES ... READ`: blocks writes.
+    #[serde(rename = "SHARED_READ_ONLY")]
+    SharedReadOnly,
+    /// MySQL's metadata lock while an ALTER with `LOCK=SHARED` works: blocks writes.
+    #[serde(rename = "SHARED_NO_WRITE")]
+    SharedNoWrite,
     /// Blocks everything.
     AccessExclusiveLock,
+    /// MySQL's metadata lock of `LOCK TABLES ... WRITE`: blocks everything.
+    #[serde(rename = "SHARED_NO_READ_WRITE")]
+    SharedNoReadWrite,
+    /// MySQL's metadata lock of what replaces a table's definition: blocks everything.
+    #[serde(rename = "EXCLUSIVE")]
+    Exclusive,
 }
 
 impl Lock {
-    /// As `pg_locks.mode` spells it; SQLite has no name for its own.
+    /// As `pg_locks.mode` or `performance_schema.metadata_locks` spells it; SQLite has no name for its own.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -65,6 +91,13 @@ impl Lock {
             Self::ExclusiveLock => "ExclusiveLock",
             Self::Write => "write lock",
             Self::AccessExclusiveLock => "AccessExclusiveLock",
+            Self::SharedRead => "SHARED_READ",
+            Self::SharedWrite => "SHARED_WRITE",
+            Self::SharedUpgradable => "SHARED_UPGRADABLE",
+            Self::SharedReadOnly => "SHARED_READ_ONLY",
+            Self::SharedNoWrite => "SHARED_NO_WRITE",
+            Self::SharedNoReadWrite => "SHARED_NO_READ_WRITE",
+            Self::Exclusive => "EXCLUSIVE",
         }
     }
 
@@ -77,7 +110,7 @@ impl Lock {
     /// An application's SELECT waits while it is held.
     #[must_use]
     pub fn blocks_reads(self) -> bool {
-        self == Self::AccessExclusiveLock
+        self >= Self::AccessExclusiveLock
     }
 }
 

@@ -3,6 +3,9 @@
 //! A rule is one file: its [`Page`] and the function that finds it. A test over all of them runs the example, which must be found, and
 //! the safer form, which must not.
 
+pub(crate) mod opaque;
+pub(crate) mod unreadable;
+
 use crate::{Code, Effect, Finding, Phase, Risk, Safer};
 
 /// The documentation of one rule.
@@ -71,3 +74,6 @@ pub(crate) fn risk(effect: &Effect, findings: &[Finding]) -> Risk {
         };
     found.unwrap_or(Risk::None).max(locks)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

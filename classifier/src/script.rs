@@ -24,7 +24,9 @@ mod window;
 
 pub use dialect::Dialect;
 pub use splitter::Splitter;
-pub use verdicts::{MADE_BY_CODE, UNREAD_COMMAND, UNREADABLE, UNREADABLE_FILE, made_by_code, without_session};
+pub use verdicts::{
+    MADE_BY_CODE, UNREAD_COMMAND, UNREADABLE, UNREADABLE_FILE, made_by_code, without_session,
+};
 
 use crate::allow;
 

@@ -26,7 +26,12 @@ pub(super) fn statement(out: &mut impl Write, record: &Record<'_>) -> io::Result
             instead(out, record, first)?;
         }
         None => {
-            writeln!(out, "{}: {}", colored(record.risk, record.risk.as_str()), only_locks(record))?;
+            writeln!(
+                out,
+                "{}: {}",
+                colored(record.risk, record.risk.as_str()),
+                only_locks(record)
+            )?;
             place(out, record)?;
         }
     }
@@ -39,7 +44,12 @@ pub(super) fn statement(out: &mut impl Write, record: &Record<'_>) -> io::Result
 
 pub(super) fn fault(out: &mut impl Write, fault: &Unreadable) -> io::Result<()> {
     let head = format!("{}[{}]", Risk::Critical.as_str(), fault.code);
-    writeln!(out, "{}: {}", colored(Risk::Critical, &head), plain(&fault.message))?;
+    writeln!(
+        out,
+        "{}: {}",
+        colored(Risk::Critical, &head),
+        plain(&fault.message)
+    )?;
     match fault.line {
         Some(line) => writeln!(out, "  --> {}:{line}\n", plain(&fault.file)),
         None => writeln!(out, "  --> {}\n", plain(&fault.file)),
@@ -101,7 +111,10 @@ fn effects(record: &Record<'_>) -> String {
         said.push("not in a transaction".to_owned());
     }
     if let Some(seconds) = record.expected_lock_seconds {
-        said.push(format!("holds its lock for {:.1} to {:.1} s", seconds.low, seconds.high));
+        said.push(format!(
+            "holds its lock for {:.1} to {:.1} s",
+            seconds.low, seconds.high
+        ));
     }
     said.join("; ")
 }

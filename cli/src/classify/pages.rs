@@ -5,7 +5,13 @@ use classifier::Page;
 /// One page.
 #[must_use]
 pub fn markdown(page: &Page) -> String {
-    let mut text = format!("# {}: {}\n\nRisk: {}.\n\n{}\n", page.code, page.title, page.risk.as_str(), page.why);
+    let mut text = format!(
+        "# {}: {}\n\nRisk: {}.\n\n{}\n",
+        page.code,
+        page.title,
+        page.risk.as_str(),
+        page.why
+    );
     if !page.example.is_empty() {
         text.push_str(&format!("\n## Example\n\n{}", block(page.example)));
     }
@@ -21,7 +27,9 @@ pub fn markdown(page: &Page) -> String {
 
 fn block(text: &str) -> String {
     let is_spec = text.contains("[[change]]");
-    let is_command = ["pt-online-schema-change", "gh-ost"].iter().any(|tool| text.contains(tool));
+    let is_command = ["pt-online-schema-change", "gh-ost"]
+        .iter()
+        .any(|tool| text.contains(tool));
     let language = match (is_spec, is_command) {
         (true, _) => "toml",
         (false, true) => "sh",
@@ -38,7 +46,11 @@ pub fn index(pages: &[Page]) -> String {
         .to_owned();
     for page in pages {
         let code = page.code;
-        text.push_str(&format!("| [{code}]({code}.md) | {} | {} |\n", page.risk.as_str(), page.title));
+        text.push_str(&format!(
+            "| [{code}]({code}.md) | {} | {} |\n",
+            page.risk.as_str(),
+            page.title
+        ));
     }
     text
 }
@@ -52,7 +64,9 @@ mod tests {
 
     fn expected() -> BTreeMap<String, String> {
         let pages = classifier::pages::all();
-        let files = pages.iter().map(|page| (format!("{}.md", page.code), markdown(page)));
+        let files = pages
+            .iter()
+            .map(|page| (format!("{}.md", page.code), markdown(page)));
         files.chain([("README.md".to_owned(), index(&pages))]).collect()
     }
 
@@ -81,9 +95,17 @@ mod tests {
         }
         let found = found(&folder);
         let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&found), names(&expected), "docs/findings is stale: UPDATE_DOCS=1 cargo test -p cli");
+        assert_eq!(
+            names(&found),
+            names(&expected),
+            "docs/findings is stale: UPDATE_DOCS=1 cargo test -p cli"
+        );
         for (name, text) in &expected {
-            assert_eq!(found.get(name), Some(text), "docs/findings/{name} is stale: UPDATE_DOCS=1 cargo test -p cli");
+            assert_eq!(
+                found.get(name),
+                Some(text),
+                "docs/findings/{name} is stale: UPDATE_DOCS=1 cargo test -p cli"
+            );
         }
     }
 }

@@ -38,7 +38,12 @@ pub(super) fn statement(out: &mut impl Write, record: &Record<'_>, is_first: &mu
             Some(safer) => format!("{}\n\nInstead:\n\n{safer}", finding.message),
             None => finding.message.to_owned(),
         };
-        let mut result = result(finding.code, finding.risk, &text, location(record.file, Some(region.clone())));
+        let mut result = result(
+            finding.code,
+            finding.risk,
+            &text,
+            location(record.file, Some(region.clone())),
+        );
         result["properties"] = json!({
             "risk": finding.risk,
             "phase": phase(record.phase),
@@ -58,7 +63,12 @@ pub(super) fn statement(out: &mut impl Write, record: &Record<'_>, is_first: &mu
 pub(super) fn fault(out: &mut impl Write, fault: &Unreadable, is_first: &mut bool) -> io::Result<()> {
     let region = fault.line.map(|line| json!({ "startLine": line }));
     next(out, is_first)?;
-    let result = result(fault.code, Risk::Critical, &fault.message, location(&fault.file, region));
+    let result = result(
+        fault.code,
+        Risk::Critical,
+        &fault.message,
+        location(&fault.file, region),
+    );
     write!(out, "{result}")
 }
 
@@ -127,7 +137,9 @@ fn uri(path: &str) -> String {
     }
     for byte in path.trim_start_matches("./").bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(byte.into()),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(byte.into())
+            }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }

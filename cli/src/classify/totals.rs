@@ -44,7 +44,8 @@ impl Totals {
         self.statements += 1;
         *self.risks.entry(record.risk).or_default() += 1;
         let standing = || record.findings.iter().filter(|finding| finding.allowed.is_none());
-        let is_unparsed = standing().any(|finding| finding.code == UNPARSED || finding.code == script::UNREADABLE.code);
+        let is_unparsed =
+            standing().any(|finding| finding.code == UNPARSED || finding.code == script::UNREADABLE.code);
         let is_as_bad = level.is_some_and(|level| {
             standing().any(|finding| finding.risk >= level) || (level > Risk::None && record.risk >= level)
         });
@@ -67,7 +68,11 @@ impl Totals {
             .filter(|(_, count)| **count > 0)
             .map(|(risk, count)| format!("{count} {}", risk.as_str()))
             .collect();
-        let mut line = format!("{} in {}", counted(self.statements, "statement"), counted(self.files, "file"));
+        let mut line = format!(
+            "{} in {}",
+            counted(self.statements, "statement"),
+            counted(self.files, "file")
+        );
         if !risks.is_empty() {
             line = format!("{line}, by risk: {}", risks.join(", "));
         }
