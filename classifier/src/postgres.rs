@@ -9,8 +9,13 @@ mod functions;
 mod lookup;
 mod model;
 mod parse;
+mod risk;
 pub mod rules;
 mod session;
+#[cfg(test)]
+mod tests;
+mod timing;
+mod world;
 
 pub use action::Action;
 pub use context::{Context, HeldLock};
