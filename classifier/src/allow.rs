@@ -27,7 +27,7 @@ pub struct Allow {
 /// A comment that accepts nothing because of how it is written.
 pub const MISWRITTEN: Page = Page {
     code: Code(2003),
-    title: "a comment for Sluice that cannot be understood",
+    title: "A comment for Sluice that cannot be understood",
     risk: Risk::Low,
     why: "A comment that begins with `sluice:` accepts a finding: `-- sluice: allow CODE reason`, before the statement, in it, or behind it \
 on the same line. This one has no code, a code that no rule has, or no reason, so it accepts nothing. The reason is required: whoever reads \
@@ -39,7 +39,7 @@ the migration next must be able to see why it was safe.",
 /// A comment that accepts what nobody found.
 pub const UNUSED: Page = Page {
     code: Code(2004),
-    title: "an accepted finding that is not there",
+    title: "An accepted finding that is not there",
     risk: Risk::None,
     why: "The comment accepts a finding that its statement does not have. It may have been left behind when the statement changed, or stands \
 at another statement than was meant. Take it away: it would hide the finding on the day it comes back.",
@@ -89,43 +89,49 @@ fn first_word(text: &str) -> (&str, &str) {
     (word, rest.trim_start())
 }
 
-/// Accepts the findings of a statement that its comments name, and adds a finding for each comment that does nothing. `is_known` says
-/// whether any rule has a code.
+/// Why a finding is accepted, if one of the comments says so.
+#[must_use]
+pub fn reason(comments: &[Comment], code: Code) -> Option<String> {
+    let said = comments.iter().filter_map(|comment| comment.said.as_ref().ok());
+    said.filter(|allow| allow.code == code)
+        .map(|allow| allow.reason.clone())
+        .next()
+}
+
+/// Accepts the findings of a statement that its comments name (a session may have done so before), and adds a finding for each
+/// comment that does nothing. `is_known` says whether any rule has a code.
 pub fn apply(verdict: &mut Verdict, comments: &[Comment], is_known: impl Fn(Code) -> bool) {
-    if comments.is_empty() {
-        return;
-    }
-    let mut own = Vec::new();
     for comment in comments {
-        match &comment.said {
-            Err(wrong) => own.push(MISWRITTEN.found(format!("line {}: {wrong}", comment.line))),
-            Ok(allow) if !is_known(allow.code) => {
-                own.push(MISWRITTEN.found(format!(
-                    "line {}: no rule has the code {}",
-                    comment.line, allow.code
-                )));
-            }
-            Ok(allow) => {
-                if !accept(&mut verdict.findings, allow) {
-                    let unused = format!(
-                        "line {}: {} is accepted, and was not found here",
-                        comment.line, allow.code
-                    );
-                    own.push(UNUSED.found(unused));
-                }
-            }
-        }
+        let own = match &comment.said {
+            Err(wrong) => MISWRITTEN.found(format!("line {}: {wrong}", comment.line)),
+            Ok(allow) if !is_known(allow.code) => MISWRITTEN.found(format!(
+                "line {}: no rule has the code {}",
+                comment.line, allow.code
+            )),
+            Ok(allow) if accept(verdict, allow) => continue,
+            Ok(allow) => UNUSED.found(format!(
+                "line {}: {} is accepted, and was not found here",
+                comment.line, allow.code
+            )),
+        };
+        verdict.risk = verdict.risk.max(own.risk);
+        verdict.findings.push(own);
     }
-    verdict.findings.extend(own);
-    verdict.risk = rule::risk(&verdict.effect, &verdict.findings);
 }
 
 /// False: there is no such finding.
-fn accept(findings: &mut [Finding], allow: &Allow) -> bool {
+fn accept(verdict: &mut Verdict, allow: &Allow) -> bool {
     let mut is_there = false;
-    for finding in findings.iter_mut().filter(|finding| finding.code == allow.code) {
-        finding.allowed = Some(allow.reason.clone());
-        is_there = true;
+    let mut is_new = false;
+    for finding in &mut verdict.findings {
+        if finding.code == allow.code {
+            is_there = true;
+            is_new |= finding.allowed.is_none();
+            finding.allowed.get_or_insert_with(|| allow.reason.clone());
+        }
+    }
+    if is_new {
+        verdict.risk = rule::risk(&verdict.effect, &verdict.findings);
     }
     is_there
 }

@@ -139,7 +139,7 @@ impl Open {
         bytes.truncate(if kind == Kind::Rows { rows } else { end });
         Some(Statement {
             line: self.line,
-            text: into_text(bytes),
+            text: into_text(bytes).trim_end().to_owned(),
             kind,
             side: self.side,
             allows: self.allows,

@@ -6,7 +6,7 @@ use crate::{Code, Effect, Finding, Page, Phase, Risk, Verdict, rule};
 /// A statement of which not all is there.
 pub const UNREADABLE: Page = Page {
     code: Code(2005),
-    title: "a statement that cannot be read to its end",
+    title: "A statement that cannot be read to its end",
     risk: Risk::Critical,
     why: "A string, a quoted name or a comment is opened and never closed, or the statement is longer than 4 MiB. Where it ends, and so what it \
 does, cannot be told; a database would refuse the first and run the second. Close what is open, or cut the statement into smaller ones.",
@@ -17,7 +17,7 @@ does, cannot be told; a database would refuse the first and run the second. Clos
 /// A line for the client that runs SQL which is not in the file.
 pub const UNREAD_COMMAND: Page = Page {
     code: Code(2006),
-    title: "a client's command that runs what is not in this file",
+    title: "A client's command that runs what is not in this file",
     risk: Risk::Critical,
     why: "`\\i`, `\\gexec`, `\\copy`, `.read` and the like run another file, a shell, or SQL that a query makes. What that is cannot be read \
 here, so nothing can be said of it. Classify the other file as well, or write the SQL out. Commands that only set or print something are \
@@ -41,7 +41,7 @@ that: `alembic upgrade head --sql > upgrade.sql`.",
 /// A file of which nothing, or nothing more, can be read.
 pub const UNREADABLE_FILE: Page = Page {
     code: Code(2008),
-    title: "a file that cannot be read",
+    title: "A file that cannot be read",
     risk: Risk::Critical,
     why: "The file is not there, may not be read, or is not UTF-8. Statements before the place are reported, what is after it is unknown. \
 Convert the file with `iconv`; a database would take its bytes for other characters than you see, or refuse them.",

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use classifier::{Risk, TableLock};
+use classifier::{Phase, Risk, TableLock};
 
 use super::record::{Found, Record, Unreadable, phase};
 use crate::paint::{Tone, painted};
@@ -120,6 +120,9 @@ fn effects(record: &Record<'_>) -> String {
 }
 
 fn only_locks(record: &Record<'_>) -> &'static str {
+    if record.phase == Phase::Unknown {
+        return "what it does is unknown";
+    }
     match (record.blocks_reads, record.blocks_writes) {
         (true, _) => "blocks reads and writes for an instant",
         (false, true) => "blocks writes for an instant",

@@ -117,7 +117,7 @@ impl<W: Write> Run<'_, W> {
 
     fn statement(&mut self, source: &Source, session: &mut Session, statement: &Statement) -> io::Result<()> {
         let mut verdict = without_session(statement, self.request.dialect)
-            .unwrap_or_else(|| session.judge(statement.line, &statement.text));
+            .unwrap_or_else(|| session.judge(statement.line, &statement.text, &statement.allows));
         allow::apply(&mut verdict, &statement.allows, |code| self.codes.contains(&code));
         self.tell(source, statement.line, &statement.text, &verdict)
     }

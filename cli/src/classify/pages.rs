@@ -1,6 +1,6 @@
 //! The page of a code, as Markdown: for `docs/findings`, for `sluice explain`, and for code scanning services.
 
-use classifier::Page;
+use classifier::{Page, allow, script};
 
 /// One page.
 #[must_use]
@@ -17,6 +17,15 @@ pub fn markdown(page: &Page) -> String {
     }
     if !page.safer.is_empty() {
         text.push_str(&format!("\n## Instead\n\n{}", block(page.safer)));
+    }
+    if [
+        allow::MISWRITTEN.code,
+        allow::UNUSED.code,
+        script::UNREADABLE_FILE.code,
+    ]
+    .contains(&page.code)
+    {
+        return text;
     }
     text.push_str(&format!(
         "\n## To accept it\n\n{}",

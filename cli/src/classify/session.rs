@@ -1,7 +1,7 @@
 //! The model of one dialect, for one script.
 
 use classifier::script::Dialect;
-use classifier::{Facts, Verdict, mysql, postgres, sqlite_script};
+use classifier::{Facts, Verdict, allow, mysql, postgres, sqlite_script};
 
 /// What has been seen of a script so far.
 pub(super) enum Session {
@@ -29,10 +29,13 @@ impl Session {
         }))
     }
 
-    /// The verdict on the next statement, which begins in that line.
-    pub(super) fn judge(&mut self, line: u64, statement: &str) -> Verdict {
+    /// The verdict on the next statement, which begins in that line; what its author accepts need not count in it yet.
+    pub(super) fn judge(&mut self, line: u64, statement: &str, allows: &[allow::Comment]) -> Verdict {
         match self {
-            Self::Postgres(session) => session.judge_at(u32::try_from(line).unwrap_or(u32::MAX), statement),
+            Self::Postgres(session) => {
+                let line = u32::try_from(line).unwrap_or(u32::MAX);
+                session.judge_allowing(line, statement, &|code| allow::reason(allows, code))
+            }
             Self::Mysql(session) => session.judge(statement),
             Self::Sqlite(session) => session.judge(statement),
         }
@@ -40,11 +43,11 @@ impl Session {
 
     /// The tool opens a transaction of its own.
     pub(super) fn begin(&mut self) {
-        drop(self.judge(1, "BEGIN"));
+        drop(self.judge(1, "BEGIN", &[]));
     }
 
     /// The tool ends the one that is open.
     pub(super) fn commit(&mut self) {
-        drop(self.judge(1, "COMMIT"));
+        drop(self.judge(1, "COMMIT", &[]));
     }
 }
