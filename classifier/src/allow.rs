@@ -4,7 +4,7 @@
 //! A comment that cannot be meant as it is written accepts nothing and is a finding itself, and so is one that matches nothing: it would
 //! hide the next finding of its code.
 
-use crate::{Code, Finding, Page, Risk, Verdict, rule};
+use crate::{Code, Page, Risk, Verdict, rule};
 
 /// A comment that begins with `sluice:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn accept(verdict: &mut Verdict, allow: &Allow) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Effect, Phase};
+    use crate::{Effect, Finding, Phase};
 
     fn found(code: u16, risk: Risk) -> Finding {
         Finding {

@@ -100,7 +100,12 @@ fn lock_line(lock: &TableLock) -> String {
 }
 
 fn effects(record: &Record<'_>) -> String {
-    let mut said = vec![phase(record.phase).to_owned()];
+    let risk = record.risk.as_str();
+    let mut said = vec![format!(
+        "{}, risk {}",
+        phase(record.phase),
+        colored(record.risk, risk)
+    )];
     if record.rewrites_table {
         said.push("rewrites the table".to_owned());
     }
@@ -123,10 +128,13 @@ fn only_locks(record: &Record<'_>) -> &'static str {
     if record.phase == Phase::Unknown {
         return "what it does is unknown";
     }
-    match (record.blocks_reads, record.blocks_writes) {
-        (true, _) => "blocks reads and writes for an instant",
-        (false, true) => "blocks writes for an instant",
-        (false, false) => "works on the table without blocking",
+    let works = record.rewrites_table || record.scans_table;
+    match (record.blocks_reads, record.blocks_writes, works) {
+        (true, _, true) => "blocks reads and writes for as long as it works",
+        (true, _, false) => "blocks reads and writes for an instant, and while it waits for its lock",
+        (false, true, true) => "blocks writes for as long as it works",
+        (false, true, false) => "blocks writes for an instant, and while it waits for its lock",
+        (false, false, _) => "works on the table without blocking",
     }
 }
 
