@@ -12,6 +12,7 @@ pub fn all() -> Vec<Page> {
         script::UNREAD_COMMAND,
         script::MADE_BY_CODE,
         script::UNREADABLE_FILE,
+        script::STYLE,
     ];
     // The examples of a page in common are those of the dialect that comes first.
     pages.extend(mysql::rules::all().iter().map(|rule| rule.page));

@@ -49,6 +49,18 @@ Convert the file with `iconv`; a database would take its bytes for other charact
     safer: "SELECT 'café';",
 };
 
+/// What the published linter says.
+pub const STYLE: Page = Page {
+    code: Code(2009),
+    title: "A matter of style",
+    risk: Risk::None,
+    why: "With `--lint`, squawk's rules about types and names are asked as well: `int` where `bigint` lasts longer, `char(n)`, `timestamp` without \
+a time zone. None of them is a risk for the application that runs now. The rule's name stands in the message; \
+https://squawkhq.com/docs/rules explains it. `-- squawk-ignore RULE` inside of the statement silences it, too.",
+    example: "CREATE TABLE visit (at timestamp);",
+    safer: "CREATE TABLE visit (at timestamptz);",
+};
+
 /// What is said of a statement that is not to be judged by a session; None: it is SQL, and whole enough.
 #[must_use]
 pub fn without_session(statement: &Statement, dialect: Dialect) -> Option<Verdict> {

@@ -9,10 +9,11 @@ use std::io::{self, BufRead, BufReader, Read as _, Write};
 use classifier::script::{
     Dialect, Side, Splitter, Statement, UNREADABLE_FILE, made_by_code, without_session,
 };
-use classifier::{Code, Facts, Risk, Verdict, allow, pages};
+use classifier::{Code, Facts, Risk, Verdict, allow, pages, script};
 
 use super::Totals;
 use super::alembic::{self, Piece};
+use super::lint;
 use super::printer::Printer;
 use super::record::{Record, Unreadable};
 use super::session::Session;
@@ -30,6 +31,8 @@ pub struct Request {
     pub fail_on: Option<Risk>,
     /// The way back too.
     pub down: bool,
+    /// Matters of style too.
+    pub lint: bool,
     /// What the database says, if it was asked.
     pub facts: Option<Facts>,
 }
@@ -116,8 +119,13 @@ impl<W: Write> Run<'_, W> {
     }
 
     fn statement(&mut self, source: &Source, session: &mut Session, statement: &Statement) -> io::Result<()> {
-        let mut verdict = without_session(statement, self.request.dialect)
-            .unwrap_or_else(|| session.judge(statement.line, &statement.text, &statement.allows));
+        let mut verdict = match without_session(statement, self.request.dialect) {
+            Some(verdict) => verdict,
+            None => session.judge(statement.line, &statement.text, &statement.allows),
+        };
+        if self.request.lint && statement.kind == script::Kind::Sql {
+            lint::add(&mut verdict, &statement.text);
+        }
         allow::apply(&mut verdict, &statement.allows, |code| self.codes.contains(&code));
         self.tell(source, statement.line, &statement.text, &verdict)
     }

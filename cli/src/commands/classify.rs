@@ -34,6 +34,9 @@ pub struct ClassifyArgs {
     /// The way back as well: .down.sql, what follows `-- +goose Down`, downgrade().
     #[arg(long)]
     down: bool,
+    /// Matters of style as well, by squawk's rules (PostgreSQL).
+    #[arg(long)]
+    lint: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -82,10 +85,15 @@ impl From<RiskName> for Risk {
 /// # Errors
 /// A folder holds nothing to read, or the answer cannot be written.
 pub async fn run(args: &ClassifyArgs) -> Result<Outcome, Error> {
+    let dialect = Dialect::from(args.dialect);
+    if args.lint && dialect != Dialect::Postgres {
+        return Err(Error::Usage("--lint has rules for PostgreSQL only".to_owned()));
+    }
     let request = Request {
-        dialect: args.dialect.into(),
+        dialect,
         fail_on: args.fail_on.map(Risk::from),
         down: args.down,
+        lint: args.lint,
         // Nobody is asked yet.
         facts: None,
     };

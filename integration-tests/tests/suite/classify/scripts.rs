@@ -112,3 +112,18 @@ fn a_comment_that_accepts_nothing_is_a_finding() -> Outcome {
     );
     Ok(())
 }
+
+#[test]
+fn matters_of_style_are_told_when_asked_for() -> Outcome {
+    let folder = Folder::of(&[("a.sql", "CREATE TABLE visit (id bigint, at timestamp);")])?;
+    assert_eq!(codes(&folder.statements(&["a.sql"])?[0]), Vec::<String>::new());
+    let found = &folder.statements(&["a.sql", "--lint"])?[0];
+    assert_eq!(
+        (codes(found), &found["risk"]),
+        (vec!["SL2009".to_owned()], &"none".into())
+    );
+    folder
+        .classify(&["a.sql", "--lint", "--fail-on", "low"])?
+        .is(0, &["(prefer-timestamp-tz)"]);
+    Ok(())
+}
