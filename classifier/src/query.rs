@@ -176,7 +176,7 @@ fn verb(tokens: &[Token<'_>]) -> Option<usize> {
 
 fn action(cursor: &mut Cursor<'_>) -> Option<Query> {
     if cursor.eat_any(&["INSERT", "REPLACE"]).is_some() {
-        let _modifiers = modifiers(cursor, &["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"]);
+        modifiers(cursor, &["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"]);
         let _into = cursor.eat("INTO");
         let table = cursor.name()?;
         return Some(Query::Insert {
@@ -185,11 +185,11 @@ fn action(cursor: &mut Cursor<'_>) -> Option<Query> {
         });
     }
     if cursor.eat("UPDATE") {
-        let _modifiers = modifiers(cursor, &["LOW_PRIORITY", "IGNORE"]);
+        modifiers(cursor, &["LOW_PRIORITY", "IGNORE"]);
         return update(cursor);
     }
     if cursor.eat("DELETE") {
-        let _modifiers = modifiers(cursor, &["LOW_PRIORITY", "QUICK", "IGNORE"]);
+        modifiers(cursor, &["LOW_PRIORITY", "QUICK", "IGNORE"]);
         return delete(cursor);
     }
     if cursor.eat("LOAD") {

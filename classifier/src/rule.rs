@@ -4,6 +4,7 @@
 //! the safer form, which must not.
 
 pub(crate) mod opaque;
+pub(crate) mod spec;
 pub(crate) mod unreadable;
 
 use crate::{Code, Effect, Finding, Phase, Risk, Safer};
@@ -23,6 +24,8 @@ pub struct Page {
     pub example: &'static str,
     /// What to write instead: a script that it finds nothing in, a spec, or a command line.
     pub safer: &'static str,
+    /// It finds something only where the database was asked; the example alone shows it to nobody.
+    pub needs_facts: bool,
 }
 
 impl Page {

@@ -82,8 +82,8 @@ pub(crate) fn lex(sql: &str, quoting: Quoting) -> Result<Vec<Token<'_>>, Fault> 
         } else if executed && rest.starts_with("*/") {
             executed = false;
             at += 2;
-        } else if rest.starts_with("/*") {
-            let end = rest[2..].find("*/").ok_or(Fault {
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            let end = comment.find("*/").ok_or(Fault {
                 at,
                 what: "a comment does not end",
             })?;

@@ -8,6 +8,8 @@ use crate::{Facts, Lock, facts};
 /// A view of the session right before the statement.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
+    /// The statement as written, without a semicolon or comments around it.
+    pub statement: &'a str,
     /// What the database says, if it was asked.
     pub facts: Option<&'a Facts>,
     /// The server's major version; 15 is assumed where nobody said.
@@ -66,6 +68,23 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn is_proven_not_null(&self, table: &Name, column: &str) -> bool {
         self.world.proven_not_null(self.facts, table, column)
+    }
+
+    /// The script itself has added the constraint.
+    #[must_use]
+    pub fn has_added(&self, table: &Name, constraint: &str) -> bool {
+        self.world.has_added(self.facts, table, constraint)
+    }
+
+    /// The script has created a policy for the table.
+    #[must_use]
+    pub fn has_policy(&self, table: &Name) -> bool {
+        self.world.has_policy(self.facts, table)
+    }
+
+    /// Labels of enums that the transaction that is open has added.
+    pub fn new_labels(&self) -> impl Iterator<Item = &'a str> {
+        self.world.labels.iter().map(String::as_str)
     }
 
     /// The table that an index belongs to which the script has created.

@@ -63,7 +63,7 @@ impl Session {
         self.line = line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
         let action = parse::parse(statement);
         let outcome = model::outcome(&action, &self.world, self.facts.as_ref());
-        let context = self.context(&outcome);
+        let context = self.context(bare(statement), &outcome);
         let mut findings = rules::findings(&action, &outcome.effect, &context);
         for finding in &mut findings {
             finding.allowed = finding.allowed.take().or_else(|| allowed(finding.code));
@@ -79,8 +79,9 @@ impl Session {
         }
     }
 
-    fn context<'a>(&'a self, outcome: &'a Outcome) -> Context<'a> {
+    fn context<'a>(&'a self, statement: &'a str, outcome: &'a Outcome) -> Context<'a> {
         Context {
+            statement,
             facts: self.facts.as_ref(),
             version: model::version(self.facts.as_ref()),
             in_transaction: self.open.is_some(),
@@ -171,6 +172,22 @@ impl Session {
         Arc::make_mut(&mut self.world).end_transaction();
         if chain && was_open {
             self.begin();
+        }
+    }
+}
+
+/// Without blanks, comments and the semicolon around it.
+fn bare(statement: &str) -> &str {
+    let mut rest = statement.trim();
+    loop {
+        let comment = match (rest.starts_with("--"), rest.starts_with("/*")) {
+            (true, _) => rest.find('\n'),
+            (_, true) => rest.find("*/").map(|at| at + 2),
+            (false, false) => None,
+        };
+        match comment.and_then(|end| rest.get(end..)) {
+            Some(after) => rest = after.trim_start(),
+            None => return rest.trim_end_matches(|c: char| c == ';' || c.is_whitespace()),
         }
     }
 }

@@ -25,6 +25,13 @@ fn letters(lock: Lock) -> &'static str {
         Lock::ExclusiveLock => "X",
         Lock::Write => "W",
         Lock::AccessExclusiveLock => "AX",
+        Lock::SharedRead
+        | Lock::SharedWrite
+        | Lock::SharedUpgradable
+        | Lock::SharedReadOnly
+        | Lock::SharedNoWrite
+        | Lock::SharedNoReadWrite
+        | Lock::Exclusive => "MySQL",
     }
 }
 

@@ -37,6 +37,10 @@ pub(crate) struct World {
     locals: BTreeMap<String, Vec<String>>,
     /// Locks of the transaction that is open.
     pub(crate) held: Vec<HeldLock>,
+    /// Labels of enums that the transaction that is open has added.
+    pub(crate) labels: BTreeSet<String>,
+    /// Tables for which the script has created a policy: identities.
+    policies: BTreeSet<Name>,
 }
 
 /// A constraint of which the script said what it is.

@@ -12,6 +12,7 @@ pub(crate) const PAGE: Page = Page {
           judge it by hand and allow it with a reason.",
     example: "",
     safer: "",
+    needs_facts: false,
 };
 
 /// What runs it.

@@ -1,6 +1,7 @@
 //! The rules for SQLite, one a file.
 
 mod copies;
+mod copy;
 mod drops;
 mod foreign_keys;
 mod narrows;
@@ -9,7 +10,6 @@ mod refused;
 mod renames;
 mod rewrites;
 mod schema_text;
-mod spec;
 mod unreadable;
 mod upgrades_lock;
 mod vacuum_in_transaction;

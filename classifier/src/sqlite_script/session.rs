@@ -91,10 +91,8 @@ impl Session {
             Action::CreateTable { table, .. } => {
                 self.created.insert(key(table));
             }
-            Action::DropTable(table) => {
-                if !self.created.remove(&key(table)) {
-                    self.dropped.insert(key(table));
-                }
+            Action::DropTable(table) if !self.created.remove(&key(table)) => {
+                self.dropped.insert(key(table));
             }
             Action::RenameTable { table, to } if self.created.remove(&key(table)) => {
                 self.created.insert(to.to_lowercase());

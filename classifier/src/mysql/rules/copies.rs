@@ -15,6 +15,7 @@ const PAGE: Page = Page {
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders MODIFY amount bigint NOT NULL;",
     safer: "gh-ost --host=REPLICA --database=shop --table=orders --alter='MODIFY amount bigint NOT NULL' --max-lag-millis=1500 \
             --cut-over-lock-timeout-seconds=3 --execute",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

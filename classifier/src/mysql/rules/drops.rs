@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           drop it when nobody has missed it.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders DROP COLUMN note, ALGORITHM=INSTANT;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ALTER COLUMN note SET INVISIBLE, ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           transaction is several, and a failure in the middle leaves the first ones in place. Make each such statement a step of its own.",
     example: "BEGIN;\nUPDATE settings SET value = '2' WHERE name = 'schema';\nCREATE TABLE notes (id bigint PRIMARY KEY);\nCOMMIT;",
     safer: "BEGIN;\nUPDATE settings SET value = '2' WHERE name = 'schema';\nCOMMIT;\nCREATE TABLE notes (id bigint PRIMARY KEY);",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           which the source is not locked.",
     example: "INSERT INTO orders_archive SELECT * FROM orders WHERE created < '2020-01-01';",
     safer: "CREATE TABLE orders_archive LIKE orders;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -14,6 +14,7 @@ const PAGE: Page = Page {
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE posts ADD FULLTEXT INDEX body_words (body);",
     safer: "pt-online-schema-change --alter 'ADD FULLTEXT INDEX body_words (body)' --alter-foreign-keys-method auto \
             --set-vars lock_wait_timeout=5 --max-lag 1 --execute D=shop,t=posts",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           hangs in between keeps them waiting. The change of a table takes the locks that it needs by itself.",
     example: "SET SESSION lock_wait_timeout = 5;\nLOCK TABLES orders WRITE;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN note text, ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           MariaDB, so nobody gives up. With a few seconds the change fails instead, and is tried again.",
     example: "ALTER TABLE orders ADD COLUMN note text, ALGORITHM=INSTANT;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN note text, ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

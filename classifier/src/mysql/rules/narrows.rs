@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           default, and let the code that obeys the new rule run before the rule does.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN channel varchar(10) NOT NULL, ALGORITHM=INSTANT;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN channel varchar(10) NOT NULL DEFAULT 'web', ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

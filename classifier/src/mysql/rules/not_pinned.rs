@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           changes or an older version turn that into a copy without a word. With ALGORITHM and LOCK written it refuses instead.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN note text;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD COLUMN note text, ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

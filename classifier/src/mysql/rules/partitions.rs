@@ -14,6 +14,7 @@ const PAGE: Page = Page {
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE events REORGANIZE PARTITION p_rest INTO (PARTITION p_2027 VALUES LESS THAN (2028), PARTITION p_rest VALUES LESS THAN MAXVALUE);",
     safer: "pt-online-schema-change --alter 'REORGANIZE PARTITION p_rest INTO (PARTITION p_2027 VALUES LESS THAN (2028), PARTITION p_rest VALUES LESS THAN MAXVALUE)' \
             --alter-foreign-keys-method auto --set-vars lock_wait_timeout=5 --max-lag 1 --execute D=shop,t=events",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

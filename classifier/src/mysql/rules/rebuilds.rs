@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           large table with replicas use an online schema tool, which pauses for them.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders FORCE, ALGORITHM=INPLACE, LOCK=NONE;",
     safer: "gh-ost --host=REPLICA --database=shop --table=orders --alter=FORCE --max-lag-millis=1500 --cut-over-lock-timeout-seconds=3 --execute",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           only the default, use ALTER COLUMN.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders MODIFY status varchar(20), ALGORITHM=INSTANT;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders MODIFY status varchar(20) NOT NULL DEFAULT 'new', ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE orders ADD CHECK (amount > 0), ALGORITHM=INPLACE, LOCK=NONE;",
     safer: "gh-ost --host=REPLICA --database=shop --table=orders --alter='ADD CHECK (amount > 0)' --max-lag-millis=1500 \
             --cut-over-lock-timeout-seconds=3 --execute",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           view; add a column under the new name (one that is generated from the old is instant), move the readers, then the writers.",
     example: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE customers RENAME COLUMN fax TO fax_number, ALGORITHM=INSTANT;",
     safer: "SET SESSION lock_wait_timeout = 5;\nALTER TABLE customers ADD COLUMN fax_number varchar(24) AS (fax) VIRTUAL, ALGORITHM=INSTANT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

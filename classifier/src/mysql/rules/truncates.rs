@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           in, and keep the full one until nobody has missed it.",
     example: "SET SESSION lock_wait_timeout = 5;\nTRUNCATE TABLE sessions;",
     safer: "SET SESSION lock_wait_timeout = 5;\nCREATE TABLE sessions_new LIKE sessions;\nRENAME TABLE sessions TO sessions_old, sessions_new TO sessions;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
     example: "SET SESSION lock_wait_timeout = 5;\nSET foreign_key_checks = 0;\nALTER TABLE orders ADD CONSTRAINT orders_customer FOREIGN KEY (customer_id) REFERENCES customers (id);",
     safer: "pt-online-schema-change --alter 'ADD CONSTRAINT orders_customer FOREIGN KEY (customer_id) REFERENCES customers (id)' \
             --alter-foreign-keys-method auto --set-vars lock_wait_timeout=5 --max-lag 1 --execute D=shop,t=orders",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

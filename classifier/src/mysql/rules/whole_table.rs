@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           time in a transaction of its own.",
     example: "UPDATE customers SET email_lower = lower(email);",
     safer: "UPDATE customers SET email_lower = lower(email) WHERE NOT (email_lower <=> lower(email)) LIMIT 5000;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

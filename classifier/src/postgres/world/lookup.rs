@@ -99,6 +99,17 @@ impl World {
         table.constraints.get(name).map(known_of)
     }
 
+    /// The script itself has added the constraint.
+    pub(crate) fn has_added(&self, facts: Option<&Facts>, table: &Name, constraint: &str) -> bool {
+        let key = (self.identity(facts, table), constraint.to_owned());
+        self.constraints.get(&key).is_some_and(Option::is_some)
+    }
+
+    /// The script has created a policy for the table.
+    pub(crate) fn has_policy(&self, facts: Option<&Facts>, table: &Name) -> bool {
+        self.policies.contains(&self.identity(facts, table))
+    }
+
     /// The tables that foreign keys refer to which the script has added.
     pub(crate) fn foreign_keys(&self, facts: Option<&Facts>, table: &Name) -> Vec<Name> {
         let id = self.identity(facts, table);

@@ -3,8 +3,8 @@
 use super::{Index, Known, World};
 use crate::Facts;
 use crate::postgres::action::{
-    Action, Alter, AlterTable, Constraint, ConstraintKind, CreateIndex, CreateTable, DropRelations,
-    IndexChange, Name, Persistence, Relation,
+    Action, Alter, AlterTable, AlterType, Constraint, ConstraintKind, CreateIndex, CreateTable,
+    DropRelations, IndexChange, Name, Object, ObjectChange, Persistence, Relation,
 };
 
 impl World {
@@ -24,6 +24,20 @@ impl World {
             } => self.rename_index(facts, index, to),
             Action::DropRelations(drop) => self.drop_relations(facts, drop),
             Action::Setting(setting) => self.set(setting, in_transaction),
+            Action::AlterType {
+                change: AlterType::AddValue { value, .. },
+                ..
+            } if in_transaction => {
+                self.labels.insert(value.clone());
+            }
+            Action::OnTable {
+                object: Object::Policy,
+                table,
+                change: ObjectChange::Create { .. },
+                ..
+            } => {
+                self.policies.insert(self.identity(facts, table));
+            }
             _ => {}
         }
     }

@@ -35,6 +35,7 @@ impl World {
     pub(crate) fn end_transaction(&mut self) {
         self.locals.clear();
         self.held.clear();
+        self.labels.clear();
     }
 
     fn setting(&self, name: &str) -> Option<&[String]> {

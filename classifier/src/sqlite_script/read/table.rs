@@ -11,7 +11,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Action> {
     if cursor.eat("TABLE") {
         let _if_not_exists = cursor.eat_all(&["IF", "NOT", "EXISTS"]);
         let table = cursor.name()?;
-        return create_table(cursor, table, temporary);
+        return create_table(cursor, &table, temporary);
     }
     if cursor.sees("UNIQUE") || cursor.sees("INDEX") {
         return create_index(cursor);
@@ -31,7 +31,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Action> {
     rest(cursor, Action::Create { what, temporary })
 }
 
-fn create_table(cursor: &mut Cursor<'_>, table: Name, temporary: bool) -> Option<Action> {
+fn create_table(cursor: &mut Cursor<'_>, table: &Name, temporary: bool) -> Option<Action> {
     let action = |filled, without_rowid, strict| Action::CreateTable {
         table: table.clone(),
         temporary,

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           range of keys at a time.",
     example: "INSERT INTO orders_archive SELECT * FROM orders;",
     safer: "CREATE TABLE orders_archive (id integer PRIMARY KEY, amount integer);",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           SQLite refuses to drop a column that an index, trigger, view or another column uses.",
     example: "DROP TABLE invoices;",
     safer: "ALTER TABLE orders ADD COLUMN note text;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

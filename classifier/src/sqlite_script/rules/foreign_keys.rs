@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           must be empty before COMMIT.",
     example: "BEGIN IMMEDIATE;\nPRAGMA foreign_keys = OFF;",
     safer: "PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           before does not know. Look for doubles first, and let the code that obeys the new rule run before the rule does.",
     example: "CREATE UNIQUE INDEX users_email ON users (email);",
     safer: "SELECT email, count(*) FROM users GROUP BY email HAVING count(*) > 1;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

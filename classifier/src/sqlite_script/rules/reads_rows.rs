@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           violates it. A partial index still reads every row, but writes few.",
     example: "CREATE INDEX orders_customer ON orders (customer_id);",
     safer: "CREATE TABLE orders_by_customer (customer_id integer PRIMARY KEY, orders integer NOT NULL);",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

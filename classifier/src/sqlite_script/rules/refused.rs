@@ -1,6 +1,6 @@
 //! SL2701: what the engine refuses.
 
-use super::spec::copy;
+use super::copy::copy;
 use super::{Rule, Seen};
 use crate::sqlite_script::action::{Action, DefaultValue};
 use crate::sqlite_script::effect::refused;
@@ -15,6 +15,7 @@ const PAGE: Page = Page {
           constant default, or copy the table.",
     example: "ALTER TABLE orders ADD COLUMN created text NOT NULL;",
     safer: "ALTER TABLE orders ADD COLUMN created text NOT NULL DEFAULT '';",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -1,7 +1,7 @@
 //! SL2705: the old name is gone in the same instant in which the new one appears.
 
-use super::spec::{job, toml};
 use super::{Rule, Seen, part, sql};
+use crate::rule::spec::rename;
 use crate::sqlite_script::action::Action;
 use crate::{Code, Finding, Page, Risk, Safer};
 
@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           both the same in both directions, and drops the old one when nobody uses it.",
     example: "ALTER TABLE customer RENAME COLUMN fax TO fax_number;",
     safer: "name = 'rename-customer-fax'\n\n[[change]]\nkind = 'rename_column'\ntable = 'customer'\nfrom = 'fax'\nto = 'fax_number'",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
@@ -20,13 +21,7 @@ pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 fn judge(seen: &Seen<'_>) -> Option<Finding> {
     match seen.action {
         Action::RenameColumn { table, from, to } if !(seen.created)(table) => {
-            let spec = format!(
-                "name = {}\n\n[[change]]\nkind = 'rename_column'\ntable = {}\nfrom = {}\nto = {}",
-                job(&["rename", &table.name, from]),
-                toml(&part(&table.name)),
-                toml(from),
-                toml(to)
-            );
+            let spec = rename(&["rename", &table.name, from], &part(&table.name), from, to);
             let message =
                 format!("what still uses {table}.{from} fails from the instant in which it is {to}");
             Some(PAGE.found(message).with(Safer::Spec(spec)))

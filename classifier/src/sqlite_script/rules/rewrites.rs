@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           needs the space of a second file. To leave the column there, unused, costs nothing; VACUUM INTO writes a copy and locks nobody out.",
     example: "VACUUM;",
     safer: "VACUUM INTO 'copy.db';",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           of power does. What they save is time; copy the table instead, and leave the journal as it is.",
     example: "PRAGMA writable_schema = ON;",
     safer: "PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\nCOMMIT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

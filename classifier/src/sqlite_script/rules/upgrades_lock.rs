@@ -12,6 +12,7 @@ const PAGE: Page = Page {
           with SQLITE_BUSY, whatever the busy timeout, halfway through the script. BEGIN IMMEDIATE waits for the lock at the beginning.",
     example: "BEGIN;\nSELECT max(version) FROM migrations;\nALTER TABLE orders ADD COLUMN note text;\nCOMMIT;",
     safer: "BEGIN IMMEDIATE;\nSELECT max(version) FROM migrations;\nALTER TABLE orders ADD COLUMN note text;\nCOMMIT;",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -13,6 +13,7 @@ const PAGE: Page = Page {
           done so far is left to a rollback. Put it behind the COMMIT, in a step of its own.",
     example: "BEGIN IMMEDIATE;\nVACUUM INTO 'copy.db';\nCOMMIT;",
     safer: "BEGIN IMMEDIATE;\nCOMMIT;\nVACUUM INTO 'copy.db';",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };

@@ -1,7 +1,7 @@
 //! SL2707: a backfill in disguise.
 
-use super::spec::{job, toml};
 use super::{Rule, Seen, part};
+use crate::rule::spec::Fill;
 use crate::sqlite_script::action::{Action, Change};
 use crate::{Code, Finding, Page, Risk, Safer};
 
@@ -14,6 +14,7 @@ const PAGE: Page = Page {
           and proves it at the end.",
     example: "UPDATE customer SET email_lower = lower(email);",
     safer: "name = 'fill-customer-email_lower'\n\n[[change]]\nkind = 'add_column'\ntable = 'customer'\ncolumn = 'email_lower'\ntype = 'text'\nup = 'lower(email)'",
+    needs_facts: false,
 };
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
@@ -51,14 +52,20 @@ fn spec(change: &Change) -> Option<String> {
         return None;
     };
     let fills_itself = up.to_lowercase().contains(&column.to_lowercase());
-    (!fills_itself).then(|| {
-        format!(
-            "# adds the column and fills it: instead of ADD COLUMN and UPDATE\nname = {}\n\n[[change]]\nkind = 'add_column'\ntable = {}\ncolumn = {}\ntype = 'text' # its type\nup = {}",
-            job(&["fill", &change.table.name, column]),
-            toml(&part(&change.table.name)),
-            toml(column),
-            toml(up)
-        )
-
-    })
+    if fills_itself {
+        return None;
+    }
+    let spec = Fill {
+        name: &["fill", &change.table.name, column],
+        table: &part(&change.table.name),
+        column,
+        type_name: "text",
+        up,
+        down: None,
+        replaces: None,
+    };
+    Some(format!(
+        "# adds the column, of the type that it is to have, and fills it: instead of ADD COLUMN and UPDATE\n{}",
+        spec.spec()
+    ))
 }
