@@ -34,6 +34,7 @@ on the same line. This one has no code, a code that no rule has, or no reason, s
 the migration next must be able to see why it was safe.",
     example: "-- sluice: allow SL2101\nSELECT 1;",
     safer: "-- sluice: allow SL2101 the table has 50 rows\nCREATE INDEX i ON kind (name);",
+    needs_facts: false,
 };
 
 /// A comment that accepts what nobody found.
@@ -45,6 +46,7 @@ pub const UNUSED: Page = Page {
 at another statement than was meant. Take it away: it would hide the finding on the day it comes back.",
     example: "-- sluice: allow SL2101 the table has 50 rows\nSELECT 1;",
     safer: "SELECT 1;",
+    needs_facts: false,
 };
 
 /// What a comment accepts, if it is for us. The text is what is between the comment's marks.

@@ -1,6 +1,6 @@
 //! The pages of all rules of all dialects.
 
-use crate::{Code, Page, allow, mysql, script, sqlite_script};
+use crate::{Code, Page, allow, mysql, postgres, script, sqlite_script};
 
 /// Every page, by its code. Where several dialects have a rule in common, its page is there once.
 #[must_use]
@@ -12,9 +12,10 @@ pub fn all() -> Vec<Page> {
         script::UNREAD_COMMAND,
         script::MADE_BY_CODE,
         script::UNREADABLE_FILE,
-        script::STYLE,
+        postgres::style::PAGE,
     ];
     // The examples of a page in common are those of the dialect that comes first.
+    pages.extend(postgres::rules::all().iter().map(|rule| rule.page));
     pages.extend(mysql::rules::all().iter().map(|rule| rule.page));
     pages.extend(sqlite_script::rules::all().iter().map(|rule| rule.page));
     pages.sort_by_key(|page| page.code);

@@ -12,6 +12,7 @@ mod parse;
 mod risk;
 pub mod rules;
 mod session;
+pub mod style;
 #[cfg(test)]
 mod tests;
 mod timing;

@@ -25,7 +25,7 @@ mod window;
 pub use dialect::Dialect;
 pub use splitter::Splitter;
 pub use verdicts::{
-    MADE_BY_CODE, STYLE, UNREAD_COMMAND, UNREADABLE, UNREADABLE_FILE, made_by_code, without_session,
+    MADE_BY_CODE, UNREAD_COMMAND, UNREADABLE, UNREADABLE_FILE, made_by_code, without_session,
 };
 
 use crate::allow;

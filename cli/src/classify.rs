@@ -12,7 +12,6 @@ mod human;
 mod json;
 pub mod judge;
 pub mod layout;
-mod lint;
 pub mod pages;
 pub mod printer;
 pub mod record;

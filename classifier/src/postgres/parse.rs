@@ -67,6 +67,15 @@ pub(crate) fn constraint(definition: &str) -> Option<super::action::Constraint> 
     }
 }
 
+/// The syntax tree of a text without errors.
+pub(crate) fn tree(text: &str) -> Option<Parse<SourceFile>> {
+    if depth::refused(text).is_some() {
+        return None;
+    }
+    let parsed = SourceFile::parse(text);
+    first_error(&parsed).is_none().then_some(parsed)
+}
+
 /// A statement that is run, not read, by its first word.
 fn opaque(node: &SyntaxNode) -> Action {
     let word = node.first_token().map(|token| token.text().to_uppercase());

@@ -12,6 +12,7 @@ pub const UNREADABLE: Page = Page {
 does, cannot be told; a database would refuse the first and run the second. Close what is open, or cut the statement into smaller ones.",
     example: "SELECT 'it''s open;\nALTER TABLE customer DROP COLUMN fax;",
     safer: "SELECT 'it''s closed';",
+    needs_facts: false,
 };
 
 /// A line for the client that runs SQL which is not in the file.
@@ -24,6 +25,7 @@ here, so nothing can be said of it. Classify the other file as well, or write th
 not reported.",
     example: "\\i more.sql",
     safer: "SELECT 1;",
+    needs_facts: false,
 };
 
 /// SQL that the code of a migration makes.
@@ -36,6 +38,7 @@ that is not a plain string. What it will be depends on the library's version and
 that: `alembic upgrade head --sql > upgrade.sql`.",
     example: "op.add_column(\"customer\", sa.Column(\"fax\", sa.Text()))",
     safer: "op.execute(\"ALTER TABLE customer ADD COLUMN fax text\")",
+    needs_facts: false,
 };
 
 /// A file of which nothing, or nothing more, can be read.
@@ -47,18 +50,7 @@ pub const UNREADABLE_FILE: Page = Page {
 Convert the file with `iconv`; a database would take its bytes for other characters than you see, or refuse them.",
     example: "SELECT 'caf\\xE9';",
     safer: "SELECT 'café';",
-};
-
-/// What the published linter says.
-pub const STYLE: Page = Page {
-    code: Code(2009),
-    title: "A matter of style",
-    risk: Risk::None,
-    why: "With `--lint`, squawk's rules about types and names are asked as well: `int` where `bigint` lasts longer, `char(n)`, `timestamp` without \
-a time zone. None of them is a risk for the application that runs now. The rule's name stands in the message; \
-https://squawkhq.com/docs/rules explains it. `-- squawk-ignore RULE` inside of the statement silences it, too.",
-    example: "CREATE TABLE visit (at timestamp);",
-    safer: "CREATE TABLE visit (at timestamptz);",
+    needs_facts: false,
 };
 
 /// What is said of a statement that is not to be judged by a session; None: it is SQL, and whole enough.

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 
+use classifier::postgres::style;
 use classifier::script::{
     Dialect, Side, Splitter, Statement, UNREADABLE_FILE, made_by_code, without_session,
 };
@@ -13,7 +14,6 @@ use classifier::{Code, Facts, Risk, Verdict, allow, pages, script};
 
 use super::Totals;
 use super::alembic::{self, Piece};
-use super::lint;
 use super::printer::Printer;
 use super::record::{Record, Unreadable};
 use super::session::Session;
@@ -124,7 +124,7 @@ impl<W: Write> Run<'_, W> {
             None => session.judge(statement.line, &statement.text, &statement.allows),
         };
         if self.request.lint && statement.kind == script::Kind::Sql {
-            lint::add(&mut verdict, &statement.text);
+            verdict.findings.extend(style::lint(&statement.text));
         }
         allow::apply(&mut verdict, &statement.allows, |code| self.codes.contains(&code));
         self.tell(source, statement.line, &statement.text, &verdict)
