@@ -31,6 +31,18 @@ pub use verdict::{Effect, Finding, Phase, Risk, Safer, Seconds, TableLock, Verdi
 
 use serde::{Deserialize, Serialize};
 
+/// The page of every rule, of all dialects, by its code. Those of parsing, which each dialect has, are here once, with PostgreSQL's examples.
+#[must_use]
+pub fn pages() -> Vec<&'static Page> {
+    let postgres = postgres::rules::all().iter().map(|rule| &rule.page);
+    let mysql = mysql::rules::all().iter().map(|rule| &rule.page);
+    let sqlite = sqlite_script::rules::all().iter().map(|rule| &rule.page);
+    let others = mysql.chain(sqlite).filter(|page| page.code >= Code(2100));
+    let mut pages: Vec<_> = postgres.chain([&postgres::style::PAGE]).chain(others).collect();
+    pages.sort_by_key(|page| page.code);
+    pages
+}
+
 /// The lock modes of a PostgreSQL table, weakest first; among them MySQL's metadata locks and SQLite's one lock, each where it blocks
 /// the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

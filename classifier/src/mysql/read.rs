@@ -148,6 +148,15 @@ fn session(cursor: &mut Cursor<'_>) -> Option<Action> {
 
 /// `SET a = 1, SESSION b = 2`; `SET NAMES` and the like are of no interest.
 fn set(cursor: &mut Cursor<'_>) -> Option<Action> {
+    let mut ahead = cursor.clone();
+    let _scope = ahead.eat_any(&["SESSION", "LOCAL", "GLOBAL"]);
+    if ahead.eat_all(&["TRANSACTION", "ISOLATION", "LEVEL"]) {
+        let level = cursor.text(ahead.rest()).to_owned();
+        return rest(
+            cursor,
+            Action::Set(vec![("transaction_isolation".to_owned(), level)]),
+        );
+    }
     let mut values = Vec::new();
     for part in crate::tokens::list(cursor.rest()) {
         let words: Vec<_> = part

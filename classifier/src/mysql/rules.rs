@@ -53,6 +53,8 @@ pub(crate) struct Seen<'a> {
     /// `lock_wait_timeout` is short.
     pub(crate) waits_briefly: bool,
     pub(crate) foreign_key_checks: bool,
+    /// READ COMMITTED or less: what is only read is not locked.
+    pub(crate) read_committed: bool,
     /// The script has created the table.
     pub(crate) created: &'a dyn Fn(&Name) -> bool,
 }

@@ -83,6 +83,7 @@ impl Session {
             in_transaction: self.in_transaction,
             waits_briefly: self.waits_briefly(),
             foreign_key_checks: self.foreign_key_checks(),
+            read_committed: self.read_committed(),
             created: &|name| !exists(name),
         };
         let findings = rules::all()
@@ -135,6 +136,15 @@ impl Session {
     fn foreign_key_checks(&self) -> bool {
         let off = |value: &String| ["0", "off", "false"].contains(&value.to_ascii_lowercase().as_str());
         !self.variables.get("foreign_key_checks").is_some_and(off)
+    }
+
+    fn read_committed(&self) -> bool {
+        let low = |level: &String| {
+            let level = level.to_ascii_lowercase().replace('-', " ");
+            level.contains("read committed") || level.contains("read uncommitted")
+        };
+        let names = ["transaction_isolation", "tx_isolation"];
+        names.iter().filter_map(|name| self.variables.get(*name)).any(low)
     }
 
     /// A metadata lock is given up on within a minute: the server's own limit is a day or a year.

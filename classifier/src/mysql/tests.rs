@@ -263,14 +263,12 @@ fn a_type_that_is_not_known_is_taken_for_a_copy_until_the_author_says_otherwise(
 
 #[test]
 fn every_rule_finds_its_example_and_not_its_safer_form() {
-    for rule in rules::all() {
-        prove(&rule.page, |script| {
-            let command = ["gh-ost", "pt-online", "pt-archiver"]
-                .iter()
-                .any(|tool| script.starts_with(tool));
-            (!command).then(|| run(Flavor::MySql, script))
-        });
-    }
+    prove(rules::all().iter().map(|rule| &rule.page), |script| {
+        let command = ["gh-ost", "pt-online", "pt-archiver"]
+            .iter()
+            .any(|tool| script.starts_with(tool));
+        (!command).then(|| run(Flavor::MySql, script))
+    });
 }
 
 #[test]

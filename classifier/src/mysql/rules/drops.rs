@@ -65,7 +65,7 @@ fn column(seen: &Seen<'_>) -> Option<Finding> {
         alter.table
     );
     Some(PAGE.found(message).instead(format!(
-        "-- hidden from SELECT *, until nobody has missed it (MySQL 8.0.23; on MariaDB: MODIFY ... INVISIBLE)\nALTER TABLE {} ALTER COLUMN {} SET INVISIBLE;",
+        "-- hidden from SELECT *, until nobody has missed it (MySQL 8.0.23, on MariaDB: MODIFY ... INVISIBLE)\nALTER TABLE {} ALTER COLUMN {} SET INVISIBLE;",
         sql(&alter.table),
         part(column)
     )))

@@ -19,6 +19,9 @@ const PAGE: Page = Page {
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
 fn judge(seen: &Seen<'_>) -> Option<Finding> {
+    if seen.read_committed {
+        return None;
+    }
     let into = match seen.action {
         Action::Insert { table, selects: true } => table,
         Action::CreateTable {

@@ -35,7 +35,7 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
         }
         Clause::AddIndex { kind: IndexKind::Unique, parts, .. } => {
             let count = format!("SELECT {parts}, count(*) FROM {} GROUP BY {parts} HAVING count(*) > 1;", sql(table));
-            Some(PAGE.found(format!("a second row of {table} with the same ({parts}) is refused; it fails if there is one already")).instead(format!("-- none may be left\n{count}\n{};", seen.statement)))
+            Some(PAGE.found(format!("a second row of {table} with the same ({parts}) is refused; it fails if there is one already")).instead(format!("-- none may be left\n{count}")))
         }
         Clause::AddCheck | Clause::EnforceCheck { enforced: true } => {
             Some(PAGE.found(format!("a row of {table} that the check refuses cannot be written any more; it fails if there is one already")))

@@ -30,8 +30,7 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
         alter.table, column.name
     );
     Some(PAGE.found(message).instead(format!(
-        "SHOW CREATE TABLE {};\n-- repeat what it says of the column, NULL if it says nothing\n{} NULL;",
-        super::sql(&alter.table),
-        seen.statement
+        "-- repeat what it says of the column\nSHOW CREATE TABLE {};",
+        super::sql(&alter.table)
     )))
 }

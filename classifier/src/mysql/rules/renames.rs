@@ -24,29 +24,26 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
         let (from, to) = pairs
             .iter()
             .find(|(from, _)| !(seen.created)(from) && !pairs.iter().any(|(_, to)| to == from))?;
-        return Some(table(from, to, seen.statement));
+        return Some(table(from, to));
     }
     let (alter, _) = seen.carried_out()?;
     alter.clauses.iter().find_map(|clause| match clause {
-        Clause::Rename(to) => Some(table(&alter.table, to, seen.statement)),
+        Clause::Rename(to) => Some(table(&alter.table, to)),
         Clause::RenameColumn { from, to } => {
             let message = format!("what still uses {}.{from} fails from the instant in which it is {to}", alter.table);
             Some(PAGE.found(message).instead(format!(
-                "-- with the type of {from}; readers can move to it, writers once it is an ordinary column\nALTER TABLE {} ADD COLUMN {} /* type */ AS ({}) VIRTUAL, ALGORITHM=INSTANT;",
-                sql(&alter.table),
+                "SHOW CREATE TABLE {table};\n-- with the type of {from}, for readers: writers can move once it is an ordinary column\n-- ALTER TABLE {table} ADD COLUMN {} ... AS ({}) VIRTUAL, ALGORITHM=INSTANT",
                 part(to),
-                part(from)
+                part(from),
+                table = sql(&alter.table)
             )))
         }
         _ => None,
     })
 }
 
-fn table(from: &Name, to: &Name, statement: &str) -> Finding {
+fn table(from: &Name, to: &Name) -> Finding {
     let message = format!("what still uses {from} fails from the instant in which it is {to}");
-    PAGE.found(message).instead(format!(
-        "{statement};\nCREATE VIEW {} AS SELECT * FROM {};",
-        sql(from),
-        sql(to)
-    ))
+    PAGE.found(message)
+        .instead(format!("CREATE VIEW {} AS SELECT * FROM {};", sql(to), sql(from)))
 }

@@ -220,7 +220,7 @@ mod tests {
         check("\"Mood\"", "Mood", &[], 0);
         check(
             "public.geometry(Point,4326)",
-            "public.geometry(Point,4326)",
+            "public.geometry(point,4326)",
             &[],
             0,
         );

@@ -15,7 +15,7 @@ const PAGE: Page = Page {
           it. CONCURRENTLY (14 and later) waits for running queries instead, in two transactions; it does not run inside \
           of one, nor while there is a default partition.",
     example: "SET lock_timeout = '2s';\nALTER TABLE events DETACH PARTITION events_2020;",
-    safer: "ALTER TABLE events DETACH PARTITION events_2020 CONCURRENTLY;",
+    safer: "SET lock_timeout = '2s';\nALTER TABLE events DETACH PARTITION events_2020 CONCURRENTLY;",
     needs_facts: false,
 };
 
@@ -42,11 +42,14 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
                 .is_some_and(|table| table.default_partition.is_some());
             match context.version < 14 || has_default {
                 true => finding,
-                false => finding.instead(format!(
-                    "-- outside of a transaction\nALTER TABLE {} DETACH PARTITION {} CONCURRENTLY;",
-                    sql::name(table),
-                    sql::name(partition)
-                )),
+                false => {
+                    let detach = format!(
+                        "-- outside of a transaction\nALTER TABLE {} DETACH PARTITION {} CONCURRENTLY",
+                        sql::name(table),
+                        sql::name(partition)
+                    );
+                    finding.instead(sql::timed(context, &[detach]))
+                }
             }
         })
         .collect()

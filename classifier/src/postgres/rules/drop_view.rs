@@ -13,7 +13,7 @@ const PAGE: Page = Page {
           same columns, and drop it when nobody does any more. A view that is dropped to be created again is missing in \
           between, unless both happen in one transaction.",
     example: "SET lock_timeout = '2s';\nDROP VIEW active_users;",
-    safer: "CREATE OR REPLACE VIEW active_users AS SELECT id, email FROM users WHERE active;",
+    safer: "SET lock_timeout = '2s';\nCREATE OR REPLACE VIEW active_users AS SELECT id, email FROM users WHERE active;",
     needs_facts: false,
 };
 

@@ -27,7 +27,7 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     });
     enabled
         .map(|(table, _)| {
-            let policy = format!("-- USING: which rows are seen; with the condition that is meant\nCREATE POLICY {} ON {} USING (true)", sql::made(&[&table.name, "all"]), sql::name(table));
+            let policy = format!("-- USING: which rows are seen, with the condition that is meant\nCREATE POLICY {} ON {} USING (true)", sql::made(&[&table.name, "all"]), sql::name(table));
             PAGE.found(format!("every row of {table} is hidden from all but its owner, unless a policy shows it"))
                 .instead(sql::timed(context, &[policy, context.statement.to_owned()]))
         })

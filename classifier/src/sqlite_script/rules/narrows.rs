@@ -36,9 +36,8 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
     Some(match partial {
         true => finding,
         false => finding.instead(format!(
-            "-- none may be left\nSELECT {columns}, count(*) FROM {} GROUP BY {columns} HAVING count(*) > 1;\n{};",
-            sql(table),
-            seen.statement
+            "-- none may be left\nSELECT {columns}, count(*) FROM {} GROUP BY {columns} HAVING count(*) > 1;",
+            sql(table)
         )),
     })
 }

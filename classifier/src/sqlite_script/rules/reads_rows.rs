@@ -33,7 +33,7 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
             let finding = PAGE.found(message);
             Some(match column.check {
                 true => finding.instead(format!(
-                    "-- without the check; a trigger can refuse what it would have refused\nALTER TABLE {} ADD COLUMN {} {};",
+                    "-- without the check, a trigger can refuse what it would have refused\nALTER TABLE {} ADD COLUMN {} {};",
                     super::sql(table),
                     super::part(&column.name),
                     column.type_name

@@ -30,10 +30,9 @@ fn judge(seen: &Seen<'_>) -> Option<Finding> {
         Action::RenameTable { table, to } if !(seen.created)(table) && !(seen.dropped)(to) => {
             let message = format!("what still uses {table} fails from the instant in which it is {to}");
             let view = format!(
-                "{};\nCREATE VIEW {} AS SELECT * FROM {};\n-- for readers; a writer needs INSTEAD OF triggers on the view",
-                seen.statement,
-                sql(table),
-                part(to)
+                "-- for readers: a writer needs INSTEAD OF triggers on the view\nCREATE VIEW {} AS SELECT * FROM {};",
+                part(to),
+                sql(table)
             );
             Some(PAGE.found(message).instead(view))
         }
