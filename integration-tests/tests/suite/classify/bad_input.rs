@@ -11,7 +11,7 @@ use super::ground::{Folder, Outcome, codes, place};
 fn a_statement_that_cannot_be_read_leaves_the_others() -> Outcome {
     let script = "CREATE INDEX i ON a (x);\nALTER TABLE b FROBNICATE (;\nCREATE INDEX j ON c (x);\n";
     let folder = Folder::of(&[("1.sql", script), ("2.sql", "CREATE INDEX k ON d (x);")])?;
-    for dialect in ["mysql", "sqlite"] {
+    for dialect in ["postgres", "mysql", "sqlite"] {
         let said = folder.classify(&[".", "--dialect", dialect, "--format", "json"])?;
         said.is(1, &[]);
         let json = said.json()?;
