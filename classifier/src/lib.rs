@@ -7,13 +7,16 @@
 //! - of the SQL that somebody else wrote, each statement gets a [`Verdict`]: an [`Effect`] from the lock model of its dialect, and
 //!   [`Finding`]s, each of one rule with a stable [`Code`]. What cannot be read is [`Phase::Unknown`], never safe.
 
+pub mod allow;
 mod code;
 pub mod facts;
 mod generated;
 pub mod mysql;
+pub mod pages;
 pub mod postgres;
 mod query;
 pub mod rule;
+pub mod script;
 mod sqlite;
 pub mod sqlite_script;
 mod tokens;

@@ -7,8 +7,8 @@ use shared::settings::TelemetrySettings;
 use shared::telemetry;
 
 use crate::commands::{
-    abort, adopt, approve, demo, detach, flip, parked, pause, plan, queues, repair, report, resume, rollback,
-    run as run_command, services, status, submit, tune, verify, wait,
+    abort, adopt, approve, classify, demo, detach, explain, flip, parked, pause, plan, queues, repair,
+    report, resume, rollback, run as run_command, services, status, submit, tune, verify, wait,
 };
 use crate::error::Error;
 
@@ -32,6 +32,10 @@ pub struct Args {
 enum Command {
     /// Show a migration of a table of its own under traffic, and one that is taken back; leaves nothing behind.
     Demo(demo::DemoArgs),
+    /// Say of each statement of a migration what it locks, rewrites and breaks, and what to write instead; touches nothing.
+    Classify(classify::ClassifyArgs),
+    /// Explain the code of a finding.
+    Explain(explain::ExplainArgs),
     /// Show every statement a spec leads to, forward and back, with its risk; touches nothing.
     Plan(plan::PlanArgs),
     /// Carry a spec out with planner, workers and verifier in this process; run again to continue.
@@ -92,6 +96,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     }
     let outcome = match &args.command {
         Command::Demo(args) => Box::pin(demo::run(args)).await,
+        Command::Classify(args) => classify::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Plan(args) => plan::run(args).await,
         Command::Run(args) => Box::pin(run_command::run(args)).await,
         Command::Submit(args) => submit::run(args).await,
@@ -157,6 +163,8 @@ mod tests {
             .collect();
         for name in [
             "demo",
+            "classify",
+            "explain",
             "plan",
             "run",
             "submit",

@@ -3,8 +3,10 @@
 pub mod abort;
 pub mod adopt;
 pub mod approve;
+pub mod classify;
 pub mod demo;
 pub mod detach;
+pub mod explain;
 pub mod flip;
 pub mod parked;
 pub mod pause;

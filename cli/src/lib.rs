@@ -3,7 +3,7 @@
 //! Reading order: [`args`] is the command line; [`commands`] has one file a command; [`place`] says which
 //! database is meant; [`order`] gives a command to a planner, [`drive`] and [`embedded`] are the planner where there is none;
 //! [`follow`] and [`progress`] watch a job; [`copies`] is about ledgers that are not where they were made; [`broker`] and [`queues`] are what is between roles;
-//! [`measure`] tries a plan out on a copy of some rows;
+//! [`measure`] tries a plan out on a copy of some rows; [`classify`] judges what others wrote;
 //! [`rest`], [`way_back`], [`eta`], [`diff`], [`checklist`] and [`report`] are the pure parts; [`status`]
 //! is what people look at; [`demo`] shows all of it on a table of its own, under the application of [`traffic`]; [`error`] ends it all with an exit code.
 //!
@@ -13,6 +13,7 @@ pub mod actor;
 pub mod args;
 pub mod broker;
 pub mod checklist;
+pub mod classify;
 pub mod commands;
 pub mod copies;
 pub mod demo;
