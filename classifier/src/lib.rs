@@ -10,6 +10,7 @@
 mod code;
 pub mod facts;
 mod generated;
+pub mod postgres;
 mod sqlite;
 mod verdict;
 

@@ -1,0 +1,61 @@
+//! What the rules are told besides the statement: what came before it in the script, and what the database says.
+
+use std::collections::BTreeSet;
+
+use super::action::{Expression, Name, Volatility};
+use super::model::Assumption;
+use crate::{Facts, Lock, facts};
+
+/// A view of the session right before the statement.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What the database says, if it was asked.
+    pub facts: Option<&'a Facts>,
+    /// The server's major version; 15 is assumed where nobody said.
+    pub version: u32,
+    /// A transaction block is open.
+    pub in_transaction: bool,
+    /// `lock_timeout` in force, in milliseconds; None: waits for ever.
+    pub lock_timeout: Option<u64>,
+    /// `statement_timeout` in force, in milliseconds.
+    pub statement_timeout: Option<u64>,
+    /// Locks that this transaction took before this statement and still holds.
+    pub held: &'a [HeldLock],
+    /// Tables that this script has created: nobody else uses them yet.
+    pub created: &'a BTreeSet<Name>,
+    /// What the model could not know about this statement and took for granted.
+    pub assumed: &'a [Assumption],
+}
+
+/// A lock taken earlier in the open transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLock {
+    /// The table.
+    pub table: String,
+    /// The mode.
+    pub mode: Lock,
+    /// Line of the script of the statement that took it.
+    pub line: u32,
+}
+
+impl<'a> Context<'a> {
+    /// The table as the database knows it, found along the search path.
+    #[must_use]
+    pub fn table(&self, name: &Name) -> Option<&'a facts::Table> {
+        self.facts
+            .and_then(|facts| super::lookup::table(facts, name))
+            .map(|(_, table)| table)
+    }
+
+    /// How often the expression must be evaluated, with what the database says of its functions.
+    #[must_use]
+    pub fn volatility(&self, expression: &Expression) -> Volatility {
+        super::lookup::volatility(self.facts, expression)
+    }
+
+    /// The script itself has created the table.
+    #[must_use]
+    pub fn is_new(&self, table: &Name) -> bool {
+        self.created.contains(table)
+    }
+}
