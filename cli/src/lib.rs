@@ -25,6 +25,7 @@ pub mod eta;
 mod example;
 pub mod filled;
 pub mod follow;
+pub mod live_facts;
 pub mod measure;
 pub mod order;
 pub mod out;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bus;
 mod chinook;
+mod classify;
 mod cli;
 mod compose;
 mod distributed;

@@ -1,0 +1,120 @@
+//! The lock model against PostgreSQL itself: every statement is run for real and compared field by field.
+//!
+//! Compared are the strongest lock on each table, view and materialized view, whether a table is rewritten, whether one is scanned, and
+//! whether the statement may be in a transaction block (tried). What is not: the phase, which is an opinion, and locks on indexes and
+//! sequences. With live facts the model must be exact; without, it must never say less than what happened to the tables that the
+//! statement names. Where it is not so, [`exceptions`] says which statement, which field, and why; one that agrees after all must leave the list.
+
+mod compare;
+mod exceptions;
+mod scripts;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use classifier::postgres::Session;
+use cli::live_facts::for_classifier;
+use engine::postgres::live_facts::{Names, read};
+use engine::postgres::observe::{Statement, observe_within};
+use secrecy::SecretString;
+use testbed::database::{Database, Role, Template};
+use testbed::postgres::{Durability, Server};
+
+use super::Outcome;
+use compare::{Disagreement, Subject};
+use exceptions::EXCEPTIONS;
+
+const SCHEMA: &str = include_str!("oracle/schema.sql");
+/// So many statements at least make the comparison worth its name.
+const ENOUGH: usize = 120;
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+struct Count {
+    statements: usize,
+    agreements: usize,
+    disagreements: Vec<Disagreement>,
+}
+
+#[tokio::test]
+async fn the_model_says_of_every_statement_what_postgresql_does() -> Outcome {
+    let server = Server::start(Durability::ThrowAway).await?;
+    let database = Database::new(&server).await?;
+    // What `restore` does not put back, and a schema may be made.
+    let zone = format!(
+        "ALTER DATABASE {name} SET timezone = 'UTC'; GRANT CREATE ON DATABASE {name} TO {}",
+        database.role(Role::Owner),
+        name = database.name()
+    );
+    let mut conn = server.superuser("postgres").await?;
+    database.execute_as(Role::Owner, SCHEMA).await?;
+    let template = database.keep().await?;
+    let mut count = Count::default();
+    for script in scripts::all() {
+        database.restore(&template).await?;
+        engine::sql::execute_script(&mut conn, zone.clone()).await?;
+        run(&database, &script, &mut count).await?;
+    }
+    drop::<Template>(template);
+    report(&count)
+}
+
+async fn run(database: &Database<'_>, script: &[&str], count: &mut Count) -> Outcome {
+    let mut conn = database.connect(Role::Owner).await?;
+    let words: Vec<String> = script.iter().flat_map(|text| scripts::words(text)).collect();
+    let facts = read(&mut conn, Names::Words(&words), Duration::ZERO).await?;
+    let kinds = compare::kinds(&mut conn).await?;
+    sqlx::Connection::close(conn).await?;
+    let facts = for_classifier(facts);
+    let statements: Vec<Statement<'_>> = script.iter().map(|text| Statement::from(*text)).collect();
+    let url = SecretString::from(database.url(Role::Owner));
+    let seen = observe_within(&url, &statements).await?;
+    let (mut informed, mut blind) = (Session::new(Some(facts)), Session::new(None));
+    for (text, seen) in script.iter().zip(&seen) {
+        let (informed, blind) = (informed.judge(text), blind.judge(text));
+        let subject = Subject {
+            text,
+            seen,
+            kinds: &kinds,
+        };
+        let mut found = subject.exact(&informed.effect);
+        found.extend(subject.no_less(&blind.effect));
+        count.statements += 1;
+        count.agreements += usize::from(found.is_empty());
+        count.disagreements.extend(found);
+    }
+    Ok(())
+}
+
+/// Prints the count and the exceptions by name; fails if the list of exceptions is not exactly what was found.
+fn report(count: &Count) -> Outcome {
+    println!(
+        "{} of {} statements agree in every field",
+        count.agreements, count.statements
+    );
+    let listed = |one: &Disagreement| EXCEPTIONS.iter().find(|known| known.is(one));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        count.disagreements.iter().partition(|one| listed(one).is_some());
+    for one in known {
+        println!(
+            "exception: {one}\n  because {}",
+            listed(one).context("it is listed")?.reason
+        );
+    }
+    let settled = EXCEPTIONS
+        .iter()
+        .filter(|known| !count.disagreements.iter().any(|one| known.is(one)));
+    let settled: Vec<_> = settled
+        .map(|known| format!("{}: {}", known.statement, known.field))
+        .collect();
+    if !unknown.is_empty() || !settled.is_empty() {
+        let unknown: Vec<_> = unknown.iter().map(ToString::to_string).collect();
+        bail!(
+            "not listed:\n{}\n\nlisted and agreeing after all:\n{}",
+            unknown.join("\n"),
+            settled.join("\n")
+        );
+    }
+    anyhow::ensure!(count.statements >= ENOUGH, "only {} statements", count.statements);
+    Ok(())
+}
