@@ -9,8 +9,11 @@ mod functions;
 mod lookup;
 mod model;
 mod parse;
+mod risk;
 pub mod rules;
 mod session;
+mod timing;
+mod world;
 
 pub use action::Action;
 pub use context::{Context, HeldLock};

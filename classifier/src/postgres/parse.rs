@@ -56,6 +56,17 @@ pub(crate) fn parse(text: &str) -> Action {
     statement::action(&statement).unwrap_or_else(|| opaque(statement.syntax()))
 }
 
+/// A constraint as `pg_get_constraintdef` spells it.
+pub(crate) fn constraint(definition: &str) -> Option<super::action::Constraint> {
+    match parse(&format!("ALTER TABLE t ADD {definition}")) {
+        Action::AlterTable(table) => table.changes.into_iter().find_map(|change| match change {
+            super::action::Alter::AddConstraint(constraint) => Some(constraint),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
 /// A statement that is run, not read, by its first word.
 fn opaque(node: &SyntaxNode) -> Action {
     let word = node.first_token().map(|token| token.text().to_uppercase());

@@ -1,17 +1,32 @@
 //! One script, statement by statement: what came before decides what a statement does.
+//!
+//! A script is judged as it would run in one session of its own. Outside of a transaction block each statement is a transaction; inside, a lock
+//! is held from the statement that took it to the end, and a rollback puts back what was known before.
+//! What would break it: a runner that wraps the script in a transaction without saying so; whoever knows that it does judges a `BEGIN` first.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::action::Name;
-use super::{Context, HeldLock, parse, rules};
-use crate::{Effect, Facts, Phase, Risk, Verdict};
+use super::action::{Action, Transaction};
+use super::model::{self, Outcome};
+use super::world::World;
+use super::{Context, HeldLock, parse, risk, rules, timing};
+use crate::{Code, Facts, Verdict};
 
 /// What the statements so far have done.
 #[derive(Clone, Debug)]
 pub struct Session {
     facts: Option<Facts>,
-    held: Vec<HeldLock>,
-    created: BTreeSet<Name>,
+    world: Arc<World>,
+    open: Option<Open>,
+    /// Where the next statement begins, if statements follow each other without a gap.
+    line: u32,
+}
+
+/// A transaction block that is open.
+#[derive(Clone, Debug)]
+struct Open {
+    before: Arc<World>,
+    savepoints: Vec<(String, Arc<World>)>,
 }
 
 impl Session {
@@ -20,36 +35,149 @@ impl Session {
     pub fn new(facts: Option<Facts>) -> Self {
         Self {
             facts,
-            held: Vec::new(),
-            created: BTreeSet::new(),
+            world: Arc::default(),
+            open: None,
+            line: 1,
         }
     }
 
-    /// Judges the next statement of the script, and remembers what it did.
+    /// Judges the next statement of the script, and remembers what it did. Lines are counted as if nothing stood between the statements.
     pub fn judge(&mut self, statement: &str) -> Verdict {
-        self.judge_at(1, statement)
+        self.judge_at(self.line, statement)
     }
 
     /// The same, with the line of the script on which the statement begins: what locks are held since is told by it.
-    pub fn judge_at(&mut self, _line: u32, statement: &str) -> Verdict {
+    pub fn judge_at(&mut self, line: u32, statement: &str) -> Verdict {
+        self.judge_allowing(line, statement, &|_| None)
+    }
+
+    /// The same, where the author accepts the findings of some rules: `allowed` gives the reason. What is accepted, and what is no worse, does
+    /// not count for the verdict's risk.
+    pub fn judge_allowing(
+        &mut self,
+        line: u32,
+        statement: &str,
+        allowed: &dyn Fn(Code) -> Option<String>,
+    ) -> Verdict {
+        let lines = statement.bytes().filter(|byte| *byte == b'\n').count();
+        self.line = line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
         let action = parse::parse(statement);
-        let effect = Effect::nothing(Phase::Unknown);
-        let context = Context {
-            facts: self.facts.as_ref(),
-            version: 15,
-            in_transaction: false,
-            lock_timeout: None,
-            statement_timeout: None,
-            held: &self.held,
-            created: &self.created,
-            assumed: &[],
-        };
-        let findings = rules::findings(&action, &effect, &context);
+        let outcome = model::outcome(&action, &self.world, self.facts.as_ref());
+        let context = self.context(&outcome);
+        let mut findings = rules::findings(&action, &outcome.effect, &context);
+        for finding in &mut findings {
+            finding.allowed = finding.allowed.take().or_else(|| allowed(finding.code));
+        }
+        let risk = risk::overall(risk::of_outcome(&outcome, &context), &findings);
+        let expected_lock_seconds = timing::held(&outcome, self.facts.as_ref());
+        self.remember(line, &action, &outcome);
         Verdict {
-            effect,
-            risk: Risk::Critical,
-            expected_lock_seconds: None,
+            effect: outcome.effect,
+            risk,
+            expected_lock_seconds,
             findings,
         }
     }
+
+    fn context<'a>(&'a self, outcome: &'a Outcome) -> Context<'a> {
+        Context {
+            facts: self.facts.as_ref(),
+            version: model::version(self.facts.as_ref()),
+            in_transaction: self.open.is_some(),
+            lock_timeout: self.world.timeout("lock_timeout"),
+            statement_timeout: self.world.timeout("statement_timeout"),
+            held: &self.world.held,
+            assumed: &outcome.assumed,
+            world: &self.world,
+        }
+    }
+
+    fn remember(&mut self, line: u32, action: &Action, outcome: &Outcome) {
+        if let Action::Transaction(transaction) = action {
+            self.transact(transaction);
+            return;
+        }
+        let in_transaction = self.open.is_some();
+        Arc::make_mut(&mut self.world).remember(self.facts.as_ref(), action, in_transaction);
+        if in_transaction {
+            self.hold(line, outcome);
+        }
+    }
+
+    /// Each lock once, with the line that took it first.
+    fn hold(&mut self, line: u32, outcome: &Outcome) {
+        let held = &mut Arc::make_mut(&mut self.world).held;
+        for lock in &outcome.effect.locks {
+            if !held
+                .iter()
+                .any(|it| it.table == lock.table && it.mode == lock.mode)
+            {
+                held.push(HeldLock {
+                    table: lock.table.clone(),
+                    mode: lock.mode,
+                    line,
+                });
+            }
+        }
+    }
+
+    fn transact(&mut self, transaction: &Transaction) {
+        match transaction {
+            Transaction::Begin => {
+                if self.open.is_none() {
+                    self.begin();
+                }
+            }
+            Transaction::Commit { chain } => self.end(None, *chain),
+            Transaction::Rollback { chain } => {
+                let before = self.open.take().map(|open| open.before);
+                self.end(before, *chain);
+            }
+            Transaction::Prepare => self.end(None, false),
+            Transaction::Savepoint(name) => {
+                if let Some(open) = &mut self.open {
+                    open.savepoints.push((name.clone(), Arc::clone(&self.world)));
+                }
+            }
+            Transaction::Release(name) => {
+                if let Some((open, at)) = savepoint(&mut self.open, name) {
+                    open.savepoints.truncate(at);
+                }
+            }
+            Transaction::RollbackTo(name) => {
+                if let Some((open, at)) = savepoint(&mut self.open, name) {
+                    open.savepoints.truncate(at + 1);
+                    if let Some((_, world)) = open.savepoints.last() {
+                        self.world = Arc::clone(world);
+                    }
+                }
+            }
+            Transaction::FinishPrepared | Transaction::Characteristics => {}
+        }
+    }
+
+    fn begin(&mut self) {
+        self.open = Some(Open {
+            before: Arc::clone(&self.world),
+            savepoints: Vec::new(),
+        });
+    }
+
+    fn end(&mut self, back_to: Option<Arc<World>>, chain: bool) {
+        let was_open = self.open.take().is_some() || back_to.is_some();
+        if let Some(world) = back_to {
+            self.world = world;
+        }
+        Arc::make_mut(&mut self.world).end_transaction();
+        if chain && was_open {
+            self.begin();
+        }
+    }
+}
+
+/// The last savepoint of this name.
+fn savepoint<'a>(open: &'a mut Option<Open>, name: &str) -> Option<(&'a mut Open, usize)> {
+    let open = open.as_mut()?;
+    let at = open.savepoints.iter().rposition(|(it, _)| it == name)?;
+    Some((open, at))
 }
