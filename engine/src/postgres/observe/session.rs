@@ -68,7 +68,8 @@ impl<'a> Session<'a> {
         let doing = || postgres::Error::query("begin the session of the script");
         let mut watched = scratch::connect(options, "scratch").await?;
         let patience = ("statement_timeout".to_owned(), PATIENCE.to_owned());
-        for (name, value) in settings.iter().chain([&patience]) {
+        let compiled = ("jit".to_owned(), "off".to_owned());
+        for (name, value) in settings.iter().chain([&patience, &compiled]) {
             sql::query("SELECT pg_catalog.set_config($1, $2, false)")
                 .bind(name)
                 .bind(value)

@@ -21,7 +21,7 @@ const SCHEMA: &str = r#"
     ALTER TABLE purchase ADD CONSTRAINT buyer FOREIGN KEY (customer_id) REFERENCES customer NOT VALID;
     CREATE VIEW names AS SELECT "Full Name" FROM customer;
     CREATE MATERIALIZED VIEW kinds AS SELECT kind FROM customer;
-    CREATE RULE r AS ON DELETE TO purchase WHERE old.id = 0 DO ALSO NOTIFY gone;
+    CREATE RULE r AS ON DELETE TO purchase DO ALSO NOTIFY gone;
     CREATE POLICY mine ON customer USING (score > 1);
     CREATE FUNCTION scores() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM Customer); END $$;
     CREATE FUNCTION other() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM customers_of_others()';
