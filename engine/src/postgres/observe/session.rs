@@ -101,9 +101,13 @@ impl<'a> Session<'a> {
         }
         match state::transaction(&mut self.watcher, self.pid).await? {
             Transaction::Gone => Ok(Observed::not_run("the session was ended by an earlier statement")),
-            Transaction::Open if kind != Kind::Control => self.within(statement, kind).await,
+            Transaction::Open if kind != Kind::Control => {
+                let seen = self.within(statement, kind).await?;
+                Ok(seen.without_own_builds(statement))
+            }
             Transaction::None if kind != Kind::Control && !statement::needs_transaction(statement.text) => {
-                self.alone(statement, kind).await
+                let seen = self.alone(statement, kind).await?;
+                Ok(seen.without_own_builds(statement))
             }
             Transaction::Open | Transaction::Failed | Transaction::None => {
                 let ran = execute(&mut self.watched, statement, kind).await;
@@ -260,6 +264,14 @@ impl Observed {
             rewritten: Vec::new(),
             scanned: Vec::new(),
         }
+    }
+
+    /// Without scans of files that the statement itself has filled.
+    fn without_own_builds(mut self, statement: Statement<'_>) -> Self {
+        if statement::replaces_rows(statement.text) {
+            self.scanned.retain(|relation| !self.rewritten.contains(relation));
+        }
+        self
     }
 
     fn not_run(reason: &str) -> Self {

@@ -64,6 +64,13 @@ pub(super) fn needs_transaction(text: &str) -> bool {
     words(text).first().is_some_and(|word| word.text == "LOCK")
 }
 
+/// It gives a relation a new file without reading the old one. The indexes are then built over the new rows, which the counters take for a scan.
+pub(super) fn replaces_rows(text: &str) -> bool {
+    words(text)
+        .first()
+        .is_some_and(|word| ["TRUNCATE", "REFRESH"].contains(&word.text.as_str()))
+}
+
 /// A query can stand in parentheses: `(SELECT ...) UNION ...`; its first word is found all the same.
 fn copy(words: &[Word]) -> Kind {
     let mut top = words

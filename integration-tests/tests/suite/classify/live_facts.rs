@@ -24,7 +24,7 @@ const SCHEMA: &str = r#"
     CREATE RULE r AS ON DELETE TO purchase DO ALSO NOTIFY gone;
     CREATE POLICY mine ON customer USING (score > 1);
     CREATE FUNCTION scores() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM Customer); END $$;
-    CREATE FUNCTION other() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM customers_of_others()';
+    CREATE FUNCTION other() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM customers_of_others()); END';
     CREATE FUNCTION dice() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 4';
     CREATE FUNCTION dice(int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
     CREATE TABLE event (id int, day int) PARTITION BY RANGE (day);

@@ -17,7 +17,9 @@ use cli::live_facts::for_classifier;
 use engine::postgres::live_facts::{Names, read};
 use engine::postgres::observe::{Statement, observe_within};
 use secrecy::SecretString;
-use testbed::database::{Database, Role, Template};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use testbed::database::{Database, Role};
 use testbed::postgres::{Durability, Server};
 
 use super::Outcome;
@@ -38,41 +40,58 @@ struct Count {
 
 #[tokio::test]
 async fn the_model_says_of_every_statement_what_postgresql_does() -> Outcome {
-    let server = Server::start(Durability::ThrowAway).await?;
+    let server = Server::start_with(Durability::ThrowAway, "allow_in_place_tablespaces = on\n").await?;
     let database = Database::new(&server).await?;
-    // What `restore` does not put back, and a schema may be made.
-    let zone = format!(
-        "ALTER DATABASE {name} SET timezone = 'UTC'; GRANT CREATE ON DATABASE {name} TO {}",
-        database.role(Role::Owner),
-        name = database.name()
-    );
+    prepare(&database).await?;
     let mut conn = server.superuser("postgres").await?;
-    database.execute_as(Role::Owner, SCHEMA).await?;
-    let template = database.keep().await?;
     let mut count = Count::default();
-    for script in scripts::all() {
-        database.restore(&template).await?;
-        engine::sql::execute_script(&mut conn, zone.clone()).await?;
-        run(&database, &script, &mut count).await?;
+    for (number, script) in scripts::all().iter().enumerate() {
+        // A copy of its own for each. Not with `Template`, whose way to copy flushes the whole server each time.
+        let name = format!("{}_{number}", database.name());
+        let make = format!(
+            "CREATE DATABASE {name} TEMPLATE {} OWNER {}",
+            database.name(),
+            database.role(Role::Owner)
+        );
+        engine::sql::execute_script(&mut conn, make).await?;
+        let url = database.url(Role::Owner);
+        let (place, _) = url.rsplit_once('/').context("a URL names a database")?;
+        run(&format!("{place}/{name}"), script, &mut count).await?;
+        engine::sql::execute_script(&mut conn, format!("DROP DATABASE {name} WITH (FORCE)")).await?;
     }
-    drop::<Template>(template);
     report(&count)
 }
 
-async fn run(database: &Database<'_>, script: &[&str], count: &mut Count) -> Outcome {
-    let mut conn = database.connect(Role::Owner).await?;
+/// The schema, and what only a superuser can make: another place and another access method to move a table to.
+async fn prepare(database: &Database<'_>) -> Outcome {
+    let owner = database.role(Role::Owner);
+    let more = format!(
+        "CREATE ACCESS METHOD heap_too TYPE TABLE HANDLER heap_tableam_handler;
+         ALTER ROLE {owner} SET timezone = 'UTC'"
+    );
+    let mut conn = database.superuser().await?;
+    engine::sql::execute_script(&mut conn, more).await?;
+    engine::sql::execute_script(&mut conn, "CREATE TABLESPACE elsewhere LOCATION ''").await?;
+    let grant = format!("GRANT CREATE ON TABLESPACE elsewhere TO {owner}");
+    engine::sql::execute_script(&mut conn, grant).await?;
+    conn.close().await?;
+    database.execute_as(Role::Owner, SCHEMA).await?;
+    Ok(())
+}
+
+async fn run(url: &str, script: &[&str], count: &mut Count) -> Outcome {
+    let mut conn = PgConnection::connect(url).await?;
     let words: Vec<String> = script.iter().flat_map(|text| scripts::words(text)).collect();
     let facts = read(&mut conn, Names::Words(&words), Duration::ZERO).await?;
     let kinds = compare::kinds(&mut conn).await?;
-    sqlx::Connection::close(conn).await?;
-    let facts = for_classifier(facts);
+    conn.close().await?;
     let statements: Vec<Statement<'_>> = script.iter().map(|text| Statement::from(*text)).collect();
-    let url = SecretString::from(database.url(Role::Owner));
-    let seen = observe_within(&url, &statements).await?;
-    let (mut informed, mut blind) = (Session::new(Some(facts)), Session::new(None));
-    for (text, seen) in script.iter().zip(&seen) {
+    let seen = observe_within(&SecretString::from(url), &statements).await?;
+    let (mut informed, mut blind) = (Session::new(Some(for_classifier(facts))), Session::new(None));
+    for (number, (text, seen)) in script.iter().zip(&seen).enumerate() {
         let (informed, blind) = (informed.judge(text), blind.judge(text));
         let subject = Subject {
+            before: &script[..number],
             text,
             seen,
             kinds: &kinds,
@@ -105,7 +124,7 @@ fn report(count: &Count) -> Outcome {
         .iter()
         .filter(|known| !count.disagreements.iter().any(|one| known.is(one)));
     let settled: Vec<_> = settled
-        .map(|known| format!("{}: {}", known.statement, known.field))
+        .map(|known| format!("{}: {}", known.script.join("; "), known.field))
         .collect();
     if !unknown.is_empty() || !settled.is_empty() {
         let unknown: Vec<_> = unknown.iter().map(ToString::to_string).collect();

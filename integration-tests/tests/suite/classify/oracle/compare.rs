@@ -35,7 +35,8 @@ impl fmt::Display for Field {
 /// One field in which they differ.
 #[derive(Clone, Debug)]
 pub(super) struct Disagreement {
-    pub(super) statement: String,
+    /// The script up to the statement.
+    pub(super) script: Vec<String>,
     pub(super) field: Field,
     said: String,
     seen: String,
@@ -44,14 +45,16 @@ pub(super) struct Disagreement {
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            statement,
+            script,
             field,
             said,
             seen,
         } = self;
+        let script = script.join("; ");
         write!(
             f,
-            "{statement}\n  {field}: the model says {said}; PostgreSQL did {seen}"
+            "{script}
+  {field}: the model says {said}; PostgreSQL did {seen}"
         )
     }
 }
@@ -72,6 +75,7 @@ type Locks = BTreeMap<String, Lock>;
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
+    pub(super) before: &'a [&'a str],
     pub(super) text: &'a str,
     pub(super) seen: &'a Observed,
     pub(super) kinds: &'a Kinds,
@@ -146,7 +150,12 @@ impl Subject<'_> {
             }
         };
         Disagreement {
-            statement: self.text.to_owned(),
+            script: self
+                .before
+                .iter()
+                .chain([&self.text])
+                .map(ToString::to_string)
+                .collect(),
             field,
             said: text(said.to_string()),
             seen: text(seen.to_string()),

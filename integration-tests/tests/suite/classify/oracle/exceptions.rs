@@ -5,8 +5,8 @@ use super::compare::{Disagreement, Field};
 /// One field of one statement.
 #[derive(Debug)]
 pub(super) struct Exception {
-    /// As it stands in the scripts.
-    pub(super) statement: &'static str,
+    /// The script up to the statement.
+    pub(super) script: &'static [&'static str],
     /// Which field.
     pub(super) field: Field,
     /// Why it stays.
@@ -15,7 +15,7 @@ pub(super) struct Exception {
 
 impl Exception {
     pub(super) fn is(&self, found: &Disagreement) -> bool {
-        self.statement == found.statement && self.field == found.field
+        self.field == found.field && self.script == found.script.as_slice()
     }
 }
 

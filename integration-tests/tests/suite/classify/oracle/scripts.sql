@@ -35,6 +35,8 @@ ALTER TABLE item ADD c int DEFAULT steady();
 
 ALTER TABLE item ADD c int DEFAULT shaky();
 
+ALTER TABLE item ADD c int DEFAULT inlined();
+
 ALTER TABLE item ADD c int DEFAULT fixed();
 
 ALTER TABLE item ADD c serial;
@@ -284,20 +286,21 @@ ALTER TABLE item SET (autovacuum_enabled = off);
 ALTER TABLE item RESET (fillfactor);
 
 ALTER TABLE item SET UNLOGGED;
-
 ALTER TABLE item SET LOGGED;
 
 ALTER TABLE item CLUSTER ON item_n;
 
 ALTER TABLE item SET WITHOUT CLUSTER;
 
-ALTER TABLE item SET ACCESS METHOD heap;
+ALTER TABLE item SET ACCESS METHOD heap_too;
 
 ALTER TABLE tag REPLICA IDENTITY FULL;
 
 ALTER TABLE item OWNER TO CURRENT_USER;
 
-ALTER TABLE item SET TABLESPACE pg_default;
+ALTER TABLE item SET TABLESPACE elsewhere;
+
+ALTER INDEX item_n SET TABLESPACE elsewhere;
 
 CLUSTER item USING item_n;
 
