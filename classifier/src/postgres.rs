@@ -12,6 +12,8 @@ mod parse;
 mod risk;
 pub mod rules;
 mod session;
+#[cfg(test)]
+mod tests;
 mod timing;
 mod world;
 

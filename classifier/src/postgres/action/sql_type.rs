@@ -216,10 +216,11 @@ mod tests {
         check("timestamptz", "timestamp with time zone", &[], 0);
         check("text[][]", "text", &[], 2);
         check("int ARRAY[4]", "integer", &[], 1);
+        check("INTERVAL DAY TO SECOND(3)", "interval day to second", &[3], 0);
         check("\"Mood\"", "Mood", &[], 0);
         check(
             "public.geometry(Point,4326)",
-            "public.geometry(Point,4326)",
+            "public.geometry(point,4326)",
             &[],
             0,
         );

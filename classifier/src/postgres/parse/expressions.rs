@@ -69,14 +69,9 @@ pub(super) fn proves_not_null(expr: &ast::Expr) -> Vec<String> {
     match expr {
         ast::Expr::ParenExpr(inner) => inner.expr().map(|it| proves_not_null(&it)).unwrap_or_default(),
         ast::Expr::BinExpr(both) => from_both(both),
-        ast::Expr::PostfixExpr(test) => {
+        ast::Expr::PostfixExpr(test) if matches!(test.op(), Some(ast::PostfixOp::NotNull(_))) => {
             let operand = test.syntax().children().find_map(ast::Expr::cast);
-            let proves = matches!(operator(test.syntax()).as_str(), "notnull" | "is not null");
-            operand
-                .filter(|_| proves)
-                .and_then(|it| column(&it))
-                .into_iter()
-                .collect()
+            operand.and_then(|it| column(&it)).into_iter().collect()
         }
         _ => Vec::new(),
     }
@@ -86,18 +81,13 @@ fn from_both(both: &ast::BinExpr) -> Vec<String> {
     let (Some(left), Some(right)) = (both.lhs(), both.rhs()) else {
         return Vec::new();
     };
-    match operator(both.syntax()).as_str() {
-        "and" => [proves_not_null(&left), proves_not_null(&right)].concat(),
-        "is not" if text(right.syntax()).eq_ignore_ascii_case("null") => column(&left).into_iter().collect(),
+    match both.op() {
+        Some(ast::BinOp::And(_)) => [proves_not_null(&left), proves_not_null(&right)].concat(),
+        Some(ast::BinOp::IsNot(_)) if text(right.syntax()).eq_ignore_ascii_case("null") => {
+            column(&left).into_iter().collect()
+        }
         _ => Vec::new(),
     }
-}
-
-/// The operator in lower case, its words apart by one space.
-fn operator(node: &SyntaxNode) -> String {
-    let op = node.children().find_map(ast::Op::cast);
-    let words = op.map(|it| text(it.syntax()).to_lowercase()).unwrap_or_default();
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A column by its name, in parentheses or not.
