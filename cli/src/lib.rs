@@ -27,6 +27,7 @@ pub mod filled;
 pub mod follow;
 pub mod live_facts;
 pub mod measure;
+pub mod observed;
 pub mod order;
 pub mod out;
 pub mod paint;
