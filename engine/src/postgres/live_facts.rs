@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sqlx::postgres::PgConnection;
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::QueryScalar;
 
 use super::Error;
 use super::error::{Class, classify};
@@ -50,10 +52,11 @@ pub async fn read(conn: &mut PgConnection, names: Names<'_>, window: Duration) -
         Names::All => None,
         Names::Words(words) => Some(words),
     };
-    let server: Server = asked(&mut *conn, "ask the server", SERVER, None).await?;
-    let heads: BTreeMap<String, Head> =
-        asked(&mut *conn, "read the tables of the script", TABLES, Some(words)).await?;
-    let named: Named = asked(&mut *conn, "read the functions of the script", NAMES, Some(words)).await?;
+    let server: Server = asked(&mut *conn, "ask the server", sql::scalar(SERVER)).await?;
+    let mut unseen = unseen(&server);
+    let heads = tables(&mut *conn, words, &mut unseen).await?;
+    let question = sql::scalar(NAMES).bind(words);
+    let named: Named = asked(&mut *conn, "read the functions of the script", question).await?;
     let timezone = timezone(&mut *conn).await?;
     let leaves: Vec<i64> = heads
         .values()
@@ -62,7 +65,6 @@ pub async fn read(conn: &mut PgConnection, names: Names<'_>, window: Duration) -
     let first = writes::sample(&mut *conn, &leaves).await?;
     let sizes = sizes(&mut *conn, &leaves).await?;
     let then = writes::after(&mut *conn, &leaves, window).await?;
-    let mut unseen = unseen(&server);
     if timezone.is_none() {
         unseen.push(Unseen::TimeZone);
     }
@@ -203,21 +205,32 @@ async fn end(conn: &mut PgConnection) -> Result<(), Error> {
 
 /// JIT: a catalog that was never analyzed makes the planner take these questions for huge, and compiling them would take seconds.
 const LIMITS: &str =
-    "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off";
+    "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '500ms'; SET LOCAL jit = off";
 
-/// The JSON that a statement answers, in a transaction of its own.
+/// The tables. Who has one to himself keeps us from its constraints' definitions, and from nothing else.
+async fn tables(
+    conn: &mut PgConnection,
+    words: Option<&[String]>,
+    unseen: &mut Vec<Unseen>,
+) -> Result<BTreeMap<String, Head>, Error> {
+    let doing = "read the tables of the script";
+    let question = |definitions: bool| sql::scalar(TABLES).bind(words).bind(definitions);
+    match asked(&mut *conn, doing, question(true)).await {
+        Err(Error::Query { source, .. }) if classify(&source) == Class::LockTimeout => {
+            unseen.push(Unseen::Definitions);
+            asked(conn, doing, question(false)).await
+        }
+        other => other,
+    }
+}
+
+/// The JSON that a question answers, in a transaction of its own.
 async fn asked<T: DeserializeOwned>(
     conn: &mut PgConnection,
     doing: &str,
-    text: &'static str,
-    words: Option<Option<&[String]>>,
+    question: QueryScalar<'_, Postgres, String, PgArguments>,
 ) -> Result<T, Error> {
     begin(&mut *conn, LIMITS).await?;
-    let question = sql::scalar::<String>(text);
-    let question = match words {
-        Some(words) => question.bind(words),
-        None => question,
-    };
     let answer = question.fetch_one(&mut *conn).await;
     end(conn).await?;
     let json = answer.map_err(Error::query(doing))?;

@@ -1,7 +1,17 @@
 /* sluice:engine.live_server */
 SELECT jsonb_build_object(
            'version', current_setting('server_version_num')::int,
-           'search_path', to_jsonb(current_schemas(false)),
+           /* Not current_schemas(): that leaves out what this role may not use, and the script runs as another. */
+           'search_path', (
+               SELECT coalesce(jsonb_agg(n.nspname ORDER BY p.place), '[]')
+               FROM regexp_split_to_table(current_setting('search_path'), '\s*,\s*') WITH ORDINALITY AS p (written, place)
+               JOIN pg_catalog.pg_namespace AS n
+                   ON n.nspname = CASE
+                       WHEN p.written = '"$user"' THEN current_user
+                       WHEN p.written LIKE '"%"' THEN replace(substr(p.written, 2, length(p.written) - 2), '""', '"')
+                       ELSE p.written
+                   END
+           ),
            'sees_sessions', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
            'hidden_sessions', EXISTS (
                SELECT

@@ -151,7 +151,8 @@ SELECT coalesce(jsonb_object_agg(c.full_name, jsonb_build_object(
                SELECT coalesce(jsonb_object_agg(k.conname, jsonb_build_object(
                           'kind', k.contype,
                           'valid', k.convalidated,
-                          'definition', pg_get_constraintdef(k.oid),
+                          /* Of a CHECK, it takes a reader's lock on the table. */
+                          'definition', CASE WHEN $2 THEN pg_get_constraintdef(k.oid) ELSE '' END,
                           'references', (SELECT l.full_name FROM relations AS l WHERE l.oid = k.confrelid),
                           'columns', (
                               SELECT coalesce(jsonb_agg(a.attname ORDER BY array_position(k.conkey, a.attnum)), '[]')

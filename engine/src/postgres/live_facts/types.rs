@@ -36,6 +36,8 @@ pub enum Unseen {
     HiddenSession,
     /// The time zone of new sessions.
     TimeZone,
+    /// Definitions of constraints: somebody has one of the tables to himself.
+    Definitions,
 }
 
 impl Unseen {
@@ -47,6 +49,9 @@ impl Unseen {
                 "how long other transactions have been open cannot be seen by this role: GRANT pg_monitor TO it"
             }
             Self::HiddenSession => "a session has track_activities off: it may have a transaction open",
+            Self::Definitions => {
+                "somebody has one of the tables to himself: what its constraints say could not be read"
+            }
             Self::TimeZone => {
                 "the time zone of new sessions cannot be seen by this role; it is taken for other than UTC: ALTER ROLE ... SET timezone"
             }
@@ -103,7 +108,7 @@ pub struct Constraint {
     pub kind: char,
     /// Validated.
     pub valid: bool,
-    /// `pg_get_constraintdef`.
+    /// `pg_get_constraintdef`; empty: not seen ([`Unseen::Definitions`]).
     pub definition: String,
     /// Where a foreign key points.
     pub references: Option<String>,

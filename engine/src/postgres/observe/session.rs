@@ -103,11 +103,11 @@ impl<'a> Session<'a> {
             Transaction::Gone => Ok(Observed::not_run("the session was ended by an earlier statement")),
             Transaction::Open if kind != Kind::Control => {
                 let seen = self.within(statement, kind).await?;
-                Ok(seen.without_own_builds(statement))
+                Ok(seen.settled(statement))
             }
             Transaction::None if kind != Kind::Control && !statement::needs_transaction(statement.text) => {
                 let seen = self.alone(statement, kind).await?;
-                Ok(seen.without_own_builds(statement))
+                Ok(seen.settled(statement))
             }
             Transaction::Open | Transaction::Failed | Transaction::None => {
                 let ran = execute(&mut self.watched, statement, kind).await;
@@ -266,10 +266,14 @@ impl Observed {
         }
     }
 
-    /// Without scans of files that the statement itself has filled.
-    fn without_own_builds(mut self, statement: Statement<'_>) -> Self {
+    /// What is rewritten is read from end to end, also by those that copy blocks and count no scan; a file that the statement itself has
+    /// filled is read to build its indexes, and that is none.
+    fn settled(mut self, statement: Statement<'_>) -> Self {
         if statement::replaces_rows(statement.text) {
             self.scanned.retain(|relation| !self.rewritten.contains(relation));
+        } else {
+            let read = self.scanned.iter().chain(&self.rewritten).cloned();
+            self.scanned = read.collect::<BTreeSet<_>>().into_iter().collect();
         }
         self
     }

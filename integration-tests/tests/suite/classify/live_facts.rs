@@ -180,6 +180,7 @@ async fn a_table_that_somebody_has_to_himself_holds_nobody_up() -> Outcome {
     let facts = facts(&database, Role::Monitor, "customer").await?;
     // Of the counts of the last ANALYZE.
     assert!(facts.tables["public.customer"].bytes >= 40_000);
+    assert!(facts.unseen.contains(&Unseen::Definitions), "{:?}", facts.unseen);
     Ok(())
 }
 
