@@ -55,7 +55,7 @@ pub(crate) fn outcome(action: &Action, world: &World, facts: Option<&Facts>) -> 
         Action::Refresh(refresh) => create::refresh(&mut build, refresh),
         Action::CreateSequence { owned_by, .. } => create::sequence(&mut build, None, owned_by.as_ref()),
         Action::AlterSequence { sequence, owned_by } => {
-            create::sequence(&mut build, Some(sequence), owned_by.as_ref())
+            create::sequence(&mut build, Some(sequence), owned_by.as_ref());
         }
         Action::CreateTrigger(trigger) => objects::create_trigger(&mut build, trigger),
         Action::OnTable { table, change, .. } => objects::on_table(&mut build, table, change),
@@ -71,7 +71,7 @@ pub(crate) fn outcome(action: &Action, world: &World, facts: Option<&Facts>) -> 
         Action::DropObjects(drop) => objects::drop(&mut build, drop),
         Action::Comment { object, relation } => objects::comment(&mut build, *object, relation.as_ref()),
         Action::Privileges { revoke, .. } => {
-            build.phase(if *revoke { Phase::Contract } else { Phase::Expand })
+            build.phase(if *revoke { Phase::Contract } else { Phase::Expand });
         }
         Action::Truncate { tables, cascade } => drops::truncate(&mut build, tables, *cascade),
         Action::LockTable { tables, mode, .. } => rows::lock(&mut build, tables, *mode),

@@ -4,11 +4,9 @@
 //! is held from the statement that took it to the end, and a rollback puts back what was known before.
 //! What would break it: a runner that wraps the script in a transaction without saying so; whoever knows that it does judges a `BEGIN` first.
 
-use std::sync::Arc;
-
 use super::action::{Action, Transaction};
 use super::model::{self, Outcome};
-use super::world::World;
+use super::world::{Mark, World};
 use super::{Context, HeldLock, parse, risk, rules, timing};
 use crate::{Code, Facts, Verdict};
 
@@ -16,7 +14,7 @@ use crate::{Code, Facts, Verdict};
 #[derive(Clone, Debug)]
 pub struct Session {
     facts: Option<Facts>,
-    world: Arc<World>,
+    world: World,
     open: Option<Open>,
     /// Where the next statement begins, if statements follow each other without a gap.
     line: u32,
@@ -25,8 +23,8 @@ pub struct Session {
 /// A transaction block that is open.
 #[derive(Clone, Debug)]
 struct Open {
-    before: Arc<World>,
-    savepoints: Vec<(String, Arc<World>)>,
+    before: Mark,
+    savepoints: Vec<(String, Mark)>,
 }
 
 impl Session {
@@ -35,7 +33,7 @@ impl Session {
     pub fn new(facts: Option<Facts>) -> Self {
         Self {
             facts,
-            world: Arc::default(),
+            world: World::default(),
             open: None,
             line: 1,
         }
@@ -98,15 +96,17 @@ impl Session {
             return;
         }
         let in_transaction = self.open.is_some();
-        Arc::make_mut(&mut self.world).remember(self.facts.as_ref(), action, in_transaction);
+        self.world.remember(self.facts.as_ref(), action, in_transaction);
         if in_transaction {
             self.hold(line, outcome);
+        } else {
+            self.world.settle();
         }
     }
 
     /// Each lock once, with the line that took it first.
     fn hold(&mut self, line: u32, outcome: &Outcome) {
-        let held = &mut Arc::make_mut(&mut self.world).held;
+        let held = &mut self.world.held;
         for lock in &outcome.effect.locks {
             if !held
                 .iter()
@@ -130,13 +130,13 @@ impl Session {
             }
             Transaction::Commit { chain } => self.end(None, *chain),
             Transaction::Rollback { chain } => {
-                let before = self.open.take().map(|open| open.before);
+                let before = self.open.as_ref().map(|open| open.before);
                 self.end(before, *chain);
             }
             Transaction::Prepare => self.end(None, false),
             Transaction::Savepoint(name) => {
                 if let Some(open) = &mut self.open {
-                    open.savepoints.push((name.clone(), Arc::clone(&self.world)));
+                    open.savepoints.push((name.clone(), self.world.mark()));
                 }
             }
             Transaction::Release(name) => {
@@ -147,8 +147,8 @@ impl Session {
             Transaction::RollbackTo(name) => {
                 if let Some((open, at)) = savepoint(&mut self.open, name) {
                     open.savepoints.truncate(at + 1);
-                    if let Some((_, world)) = open.savepoints.last() {
-                        self.world = Arc::clone(world);
+                    if let Some((_, mark)) = open.savepoints.last() {
+                        self.world.back_to(*mark);
                     }
                 }
             }
@@ -158,17 +158,17 @@ impl Session {
 
     fn begin(&mut self) {
         self.open = Some(Open {
-            before: Arc::clone(&self.world),
+            before: self.world.mark(),
             savepoints: Vec::new(),
         });
     }
 
-    fn end(&mut self, back_to: Option<Arc<World>>, chain: bool) {
-        let was_open = self.open.take().is_some() || back_to.is_some();
-        if let Some(world) = back_to {
-            self.world = world;
+    fn end(&mut self, back_to: Option<Mark>, chain: bool) {
+        let was_open = self.open.take().is_some();
+        if let Some(mark) = back_to {
+            self.world.back_to(mark);
         }
-        Arc::make_mut(&mut self.world).end_transaction();
+        self.world.settle();
         if chain && was_open {
             self.begin();
         }

@@ -138,13 +138,13 @@ fn change(build: &mut Build<'_>, statement: &AlterTable, change: &Alter) {
         | Alter::SetWithoutOids => down(build, Lock::AccessExclusiveLock),
         Alter::SetTrigger { .. } => down(build, Lock::ShareRowExclusiveLock),
         Alter::SetStatistics { .. } | Alter::SetColumnOptions { .. } => {
-            down(build, Lock::ShareUpdateExclusiveLock)
+            down(build, Lock::ShareUpdateExclusiveLock);
         }
         Alter::SetRule { .. } | Alter::Owner { .. } | Alter::ReplicaIdentity => {
-            build.lock(table, Lock::AccessExclusiveLock)
+            build.lock(table, Lock::AccessExclusiveLock);
         }
         Alter::ClusterOn { .. } | Alter::SetWithoutCluster => {
-            build.lock(table, Lock::ShareUpdateExclusiveLock)
+            build.lock(table, Lock::ShareUpdateExclusiveLock);
         }
         Alter::SetParameters { names } => build.lock(table, parameters(statement.relation, names)),
         Alter::SetAccessMethod { .. }

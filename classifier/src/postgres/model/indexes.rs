@@ -68,11 +68,17 @@ pub(super) fn alter(build: &mut Build<'_>, index: &Name, change: &IndexChange) {
     }
     match change {
         IndexChange::Rename { .. } | IndexChange::SetStatistics => {
-            build.lock(index, Lock::ShareUpdateExclusiveLock)
+            build.lock(index, Lock::ShareUpdateExclusiveLock);
         }
         IndexChange::AttachPartition { index: partition } => {
             build.lock(index, Lock::ShareUpdateExclusiveLock);
             build.lock(partition, Lock::AccessExclusiveLock);
+            for table in [table_of(build, index), table_of(build, partition)]
+                .into_iter()
+                .flatten()
+            {
+                build.lock(&table, Lock::AccessShareLock);
+            }
         }
         IndexChange::SetTablespace { .. } => {
             build.lock(index, Lock::AccessExclusiveLock);

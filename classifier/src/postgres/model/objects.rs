@@ -40,7 +40,7 @@ pub(super) fn alter_type(build: &mut Build<'_>, change: &AlterType) {
     match change {
         AlterType::AddValue { .. } => build.phase(Phase::Expand),
         AlterType::RenameValue { .. } | AlterType::Rename { .. } | AlterType::SetSchema { .. } => {
-            nameless_break(build)
+            nameless_break(build);
         }
         AlterType::Attributes { breaking: true, .. } => nameless_break(build),
         AlterType::Attributes { breaking: false, .. } => build.phase(Phase::Expand),
@@ -115,7 +115,7 @@ pub(super) fn alter(
         // A script that is not read here, or all that a role owns.
         (Object::Extension, ObjectChange::Define) | (Object::Owned, _) => build.phase(Phase::Unknown),
         (Object::Role | Object::Database | Object::Tablespace, ObjectChange::Rename { .. }) => {
-            nameless_break(build)
+            nameless_break(build);
         }
         (_, ObjectChange::Rename { .. } | ObjectChange::SetSchema { .. }) => {
             if object == Object::Schema {
@@ -146,7 +146,14 @@ pub(super) fn drop(build: &mut Build<'_>, drop: &DropObjects) {
             }
             nameless_break(build);
         }
-        Object::Statistics => build.phase(Phase::Neutral),
+        // Only the planner uses them; their table is locked, which they do not name.
+        Object::Statistics => {
+            for name in &drop.names {
+                build.assume(Assumption::DependentsUnknown {
+                    table: name.to_string(),
+                });
+            }
+        }
         _ => {
             if drop.cascade {
                 for name in &drop.names {

@@ -22,9 +22,8 @@ pub(super) fn refused(text: &str) -> Option<&'static str> {
     }
     let mut levels = vec![0usize];
     let mut depth = 0usize;
-    let mut scan = text.bytes().peekable();
     let mut in_word = false;
-    while let Some(byte) = scan.next() {
+    for byte in text.bytes() {
         let word = byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
         match byte {
             b'(' | b'[' => levels.push(0),

@@ -11,7 +11,7 @@ pub(super) fn commit(node: &ast::Commit) -> Action {
     Action::Transaction(match node {
         ast::Commit::CommitPrepared(_) => Transaction::FinishPrepared,
         ast::Commit::CommitTransaction(it) => Transaction::Commit {
-            chain: is_chain(it.chain_clause()),
+            chain: is_chain(it.chain_clause().as_ref()),
         },
     })
 }
@@ -24,12 +24,12 @@ pub(super) fn rollback(node: &ast::Rollback) -> Action {
             Transaction::RollbackTo(word_of::<ast::SavepointRef>(it.syntax()).unwrap_or_default())
         }
         ast::Rollback::RollbackTransaction(it) => Transaction::Rollback {
-            chain: is_chain(it.chain_clause()),
+            chain: is_chain(it.chain_clause().as_ref()),
         },
     })
 }
 
-fn is_chain(clause: Option<ast::ChainClause>) -> bool {
+fn is_chain(clause: Option<&ast::ChainClause>) -> bool {
     matches!(clause, Some(ast::ChainClause::AndChain(_)))
 }
 
@@ -47,11 +47,11 @@ pub(super) fn set(node: &ast::Set) -> Option<Action> {
     Some(Action::Setting(Setting::Set {
         name: name.to_lowercase(),
         values,
-        scope: scope(node.set_scope()),
+        scope: scope(node.set_scope().as_ref()),
     }))
 }
 
-fn scope(scope: Option<ast::SetScope>) -> Scope {
+fn scope(scope: Option<&ast::SetScope>) -> Scope {
     match scope {
         Some(ast::SetScope::LocalScope(_)) => Scope::Local,
         Some(ast::SetScope::SessionScope(_)) | None => Scope::Session,
@@ -92,7 +92,7 @@ pub(super) fn set_role(node: &SyntaxNode) -> Action {
     Action::Setting(Setting::Set {
         name: "role".to_owned(),
         values: role.into_iter().chain(literals(node)).collect(),
-        scope: scope(child::<ast::SetScope>(node)),
+        scope: scope(child::<ast::SetScope>(node).as_ref()),
     })
 }
 

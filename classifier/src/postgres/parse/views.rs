@@ -34,13 +34,13 @@ pub(super) fn create_materialized(node: &ast::CreateMaterializedView) -> Option<
         replace: false,
         temporary: false,
         materialized: true,
-        no_data: is_no_data(node.data_option()),
+        no_data: is_no_data(node.data_option().as_ref()),
         if_not_exists: node.if_not_exists().is_some(),
         reads: query(node.query()?.syntax()).reads,
     }))
 }
 
-fn is_no_data(option: Option<ast::DataOption>) -> bool {
+fn is_no_data(option: Option<&ast::DataOption>) -> bool {
     matches!(option, Some(ast::DataOption::WithNoData(_)))
 }
 
@@ -49,7 +49,7 @@ pub(super) fn refresh(node: &ast::Refresh) -> Option<Action> {
     Some(Action::Refresh(Refresh {
         view: name(node.view_ref()?.syntax()),
         concurrently: has_token(node.syntax(), squawk_syntax::SyntaxKind::CONCURRENTLY_KW),
-        no_data: is_no_data(node.data_option()),
+        no_data: is_no_data(node.data_option().as_ref()),
     }))
 }
 

@@ -19,14 +19,14 @@ impl World {
     }
 
     fn exists(&self, facts: Option<&Facts>, full: &Name) -> bool {
-        self.renamed.contains_key(full)
-            || self.created.contains(full)
+        self.renamed.get(full).is_some()
+            || self.created.get(full).is_some()
             || facts.is_some_and(|facts| facts.tables.contains_key(&full.to_string()))
     }
 
     /// The script has created it, or it is temporary: nobody else uses it.
     pub(crate) fn is_new(&self, facts: Option<&Facts>, name: &Name) -> bool {
-        name.schema.as_deref() == Some("pg_temp") || self.created.contains(&self.identity(facts, name))
+        name.schema.as_deref() == Some("pg_temp") || self.created.get(&self.identity(facts, name)).is_some()
     }
 
     /// What the database says of it; None too for what the script has created.
@@ -36,7 +36,7 @@ impl World {
         name: &Name,
     ) -> Option<(&'a str, &'a facts::Table)> {
         let id = self.identity(facts, name);
-        if self.created.contains(&id) {
+        if self.created.get(&id).is_some() {
             return None;
         }
         let found = facts?.tables.get_key_value(&id.to_string());
@@ -71,7 +71,7 @@ impl World {
     /// CHECKs that every row fulfills.
     pub(crate) fn valid_checks(&self, facts: Option<&Facts>, table: &Name) -> Vec<Known> {
         let id = self.identity(facts, table);
-        let of_script = self.constraints.iter().filter(|((of, _), _)| *of == id);
+        let of_script = self.constraints_of(&id);
         let mut valid: Vec<Known> = of_script
             .filter_map(|(_, known)| known.clone())
             .filter(|it| it.valid)
@@ -99,10 +99,18 @@ impl World {
         table.constraints.get(name).map(known_of)
     }
 
+    /// What the script has done to the constraints of a table.
+    fn constraints_of(&self, id: &Name) -> impl Iterator<Item = (&(Name, String), &Option<Known>)> {
+        let first = (id.clone(), String::new());
+        self.constraints
+            .from(first..)
+            .take_while(move |((of, _), _)| of == id)
+    }
+
     /// The tables that foreign keys refer to which the script has added.
     pub(crate) fn foreign_keys(&self, facts: Option<&Facts>, table: &Name) -> Vec<Name> {
         let id = self.identity(facts, table);
-        let of_script = self.constraints.iter().filter(|((of, _), _)| *of == id);
+        let of_script = self.constraints_of(&id);
         of_script
             .filter_map(|(_, known)| known.as_ref()?.references.clone())
             .collect()

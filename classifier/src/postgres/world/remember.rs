@@ -13,7 +13,7 @@ impl World {
         match action {
             Action::CreateTable(table) => self.create_table(facts, table),
             Action::CreateView(view) if !view.replace || !self.exists_already(facts, &view.view) => {
-                self.create(facts, &view.view)
+                self.create(facts, &view.view);
             }
             Action::CreateSequence { sequence, .. } => self.create(facts, sequence),
             Action::AlterTable(table) => self.alter_table(facts, table),
@@ -44,13 +44,13 @@ impl World {
         let full = self.full(facts, name);
         let mut identity = full.clone();
         // Something else had this name before it was renamed, and is still known by it.
-        while self.renamed.values().any(|it| *it == identity) {
+        while self.renamed.iter().any(|(_, it)| *it == identity) {
             identity.name.push('\0');
         }
         if identity != full {
             self.renamed.insert(full, identity.clone());
         }
-        self.created.insert(identity);
+        self.created.insert(identity, ());
     }
 
     fn create_table(&mut self, facts: Option<&Facts>, table: &CreateTable) {
@@ -136,7 +136,7 @@ impl World {
                 }
                 Alter::Rename { to } => self.rename(facts, table, &table.renamed(to)),
                 Alter::SetSchema { schema } => {
-                    self.rename(facts, table, &Name::qualified(schema, &table.name))
+                    self.rename(facts, table, &Name::qualified(schema, &table.name));
                 }
                 _ => {}
             }
@@ -221,7 +221,15 @@ impl World {
                 self.indexes.remove(&id);
             } else {
                 self.created.remove(&id);
-                self.renamed.retain(|_, it| *it != id);
+                let names: Vec<Name> = self
+                    .renamed
+                    .iter()
+                    .filter(|(_, it)| **it == id)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                for name in names {
+                    self.renamed.remove(&name);
+                }
             }
         }
     }

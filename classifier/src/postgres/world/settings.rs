@@ -24,17 +24,21 @@ impl World {
                 self.locals.remove(name);
             }
             Setting::ResetAll => {
-                self.settings.clear();
-                self.locals.clear();
+                for name in self.names() {
+                    self.settings.remove(&name);
+                    self.locals.remove(&name);
+                }
             }
             Setting::Discard => {}
         }
     }
 
-    /// The transaction has ended: what it alone had set and locked is gone.
-    pub(crate) fn end_transaction(&mut self) {
-        self.locals.clear();
-        self.held.clear();
+    fn names(&self) -> Vec<String> {
+        self.settings
+            .iter()
+            .chain(self.locals.iter())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     fn setting(&self, name: &str) -> Option<&[String]> {
