@@ -76,10 +76,6 @@ pub(super) fn rate(leaves: &[i64], (first, then): (&Sample, Option<&Sample>)) ->
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a rate needs no more than a float's precision"
-)]
 fn per_second(rows: i64, seconds: f64) -> f64 {
     rows as f64 / seconds
 }

@@ -74,20 +74,8 @@ impl Gates {
     ) -> Result<Self, Error> {
         let names: Vec<String> = words.iter().map(Word::name).collect();
         let relations = relations(watcher, &names).await?;
-        let mut pairs = Vec::new();
-        for hold in [Hold::Share, Hold::Read] {
-            let members = [member(options).await?, member(options).await?];
-            let mut pair = Pair {
-                hold,
-                members,
-                relations: relations.clone(),
-            };
-            for index in 0..2 {
-                pair.hold_again(index).await?;
-            }
-            pairs.push(pair);
-        }
-        let [share, read] = pairs.try_into().map_err(|_| Error::Stopped)?;
+        let share = Pair::raise(options, Hold::Share, relations.clone()).await?;
+        let read = Pair::raise(options, Hold::Read, relations).await?;
         Ok(Self([share, read]))
     }
 
@@ -119,6 +107,23 @@ impl Gates {
 }
 
 impl Pair {
+    async fn raise(
+        options: &PgConnectOptions,
+        hold: Hold,
+        relations: BTreeMap<i64, Relation>,
+    ) -> Result<Self, Error> {
+        let members = [member(options).await?, member(options).await?];
+        let mut pair = Self {
+            hold,
+            members,
+            relations,
+        };
+        for index in 0..pair.members.len() {
+            pair.hold_again(index).await?;
+        }
+        Ok(pair)
+    }
+
     async fn let_pass(&mut self, relation: Option<i64>, blockers: &[i32]) -> Result<(), Error> {
         let blocks = self
             .members
