@@ -16,6 +16,7 @@ use classifier::postgres::Session;
 use cli::live_facts::for_classifier;
 use engine::postgres::live_facts::{Names, read};
 use engine::postgres::observe::{Statement, observe_within};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::SecretString;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
@@ -29,6 +30,8 @@ use exceptions::EXCEPTIONS;
 const SCHEMA: &str = include_str!("oracle/schema.sql");
 /// So many statements at least make the comparison worth its name.
 const ENOUGH: usize = 120;
+/// Scripts at a time: each mostly waits for the server.
+const AT_ONCE: usize = 3;
 
 /// What came of a comparison.
 #[derive(Debug, Default)]
@@ -38,28 +41,46 @@ struct Count {
     disagreements: Vec<Disagreement>,
 }
 
+impl Count {
+    fn with(mut self, other: Self) -> Self {
+        self.statements += other.statements;
+        self.agreements += other.agreements;
+        self.disagreements.extend(other.disagreements);
+        self
+    }
+}
+
 #[tokio::test]
 async fn the_model_says_of_every_statement_what_postgresql_does() -> Outcome {
     let server = Server::start_with(Durability::ThrowAway, "allow_in_place_tablespaces = on\n").await?;
     let database = Database::new(&server).await?;
     prepare(&database).await?;
-    let mut conn = server.superuser("postgres").await?;
+    let scripts = scripts::all();
+    let runs = scripts
+        .iter()
+        .enumerate()
+        .map(|(number, script)| on_a_copy(&database, number, script));
+    let counts: Vec<Count> = stream::iter(runs).buffered(AT_ONCE).try_collect().await?;
+    report(&counts.into_iter().fold(Count::default(), Count::with))
+}
+
+/// Runs a script on a copy of its own. Not one of `Template`, whose way to copy flushes the whole server each time.
+async fn on_a_copy(database: &Database<'_>, number: usize, script: &[&str]) -> anyhow::Result<Count> {
+    let mut conn = database.server().superuser("postgres").await?;
+    let name = format!("{}_{number}", database.name());
+    let make = format!(
+        "CREATE DATABASE {name} TEMPLATE {} OWNER {}",
+        database.name(),
+        database.role(Role::Owner)
+    );
+    engine::sql::execute_script(&mut conn, make).await?;
+    let url = database.url(Role::Owner);
+    let (place, _) = url.rsplit_once('/').context("a URL names a database")?;
     let mut count = Count::default();
-    for (number, script) in scripts::all().iter().enumerate() {
-        // A copy of its own for each. Not with `Template`, whose way to copy flushes the whole server each time.
-        let name = format!("{}_{number}", database.name());
-        let make = format!(
-            "CREATE DATABASE {name} TEMPLATE {} OWNER {}",
-            database.name(),
-            database.role(Role::Owner)
-        );
-        engine::sql::execute_script(&mut conn, make).await?;
-        let url = database.url(Role::Owner);
-        let (place, _) = url.rsplit_once('/').context("a URL names a database")?;
-        run(&format!("{place}/{name}"), script, &mut count).await?;
-        engine::sql::execute_script(&mut conn, format!("DROP DATABASE {name} WITH (FORCE)")).await?;
-    }
-    report(&count)
+    run(&format!("{place}/{name}"), script, &mut count).await?;
+    engine::sql::execute_script(&mut conn, format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+    conn.close().await?;
+    Ok(count)
 }
 
 /// The schema, and what only a superuser can make: another place and another access method to move a table to.
