@@ -7,6 +7,8 @@ pub mod expression;
 pub mod fingerprint;
 pub mod ident;
 pub mod identity;
+pub mod live_facts;
+pub mod observe;
 pub mod privileges;
 pub mod replayed;
 pub mod session;

@@ -64,6 +64,17 @@ pub async fn ask_simply(conn: &mut PgConnection, text: &'static str) -> Result<S
     sqlx::raw_sql(text).fetch_one(conn).await?.try_get(0)
 }
 
+/// Every row of a statement over the simple protocol, which leaves no prepared statement behind.
+///
+/// # Errors
+/// What the server said.
+pub(crate) async fn fetch_simply(
+    conn: &mut PgConnection,
+    text: &'static str,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    sqlx::raw_sql(text).fetch_all(conn).await
+}
+
 /// A statement of [`crate::db`], with its values.
 #[expect(clippy::disallowed_methods, reason = "this module is the home of dynamic SQL")]
 pub(crate) fn with<DB, A>(text: Cow<'static, str>, arguments: A) -> Query<'static, DB, A>

@@ -210,7 +210,8 @@ pub async fn connect_replica_pool(
     Ok(pool.connect_lazy_with(parsed))
 }
 
-fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
+/// What a URL says, as a session of ours uses it.
+pub(crate) fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOptions, ConnectError> {
     let parsed: PgConnectOptions = user::with_user(url.expose_secret())
         .parse()
         .map_err(ConnectError::Url)?;
@@ -225,7 +226,8 @@ fn parse(url: &SecretString, options: &SessionOptions) -> Result<PgConnectOption
     })
 }
 
-async fn establish(options: &PgConnectOptions) -> Result<PgConnection, ConnectError> {
+/// One connection, or why there is none.
+pub(crate) async fn establish(options: &PgConnectOptions) -> Result<PgConnection, ConnectError> {
     let at = whereabouts(options);
     match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
         Ok(Ok(conn)) => Ok(conn),
