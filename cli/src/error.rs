@@ -61,6 +61,9 @@ pub enum Error {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] engine::postgres::error::Error),
+    /// Scripts could not be run in a copy of the schema.
+    #[error("nothing was observed")]
+    Observe(#[from] engine::postgres::observe::Error),
     /// The bus.
     #[error(transparent)]
     Bus(#[from] shared::bus::Error),
@@ -124,6 +127,7 @@ impl Error {
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Engine(_)
+            | Self::Observe(_)
             | Self::Bus(_)
             | Self::Role { .. }
             | Self::Service(_)

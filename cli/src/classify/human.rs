@@ -15,7 +15,8 @@ const WIDEST: usize = 120;
 
 pub(super) fn statement(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     let is_accepted = record.findings.iter().all(|finding| finding.allowed.is_some());
-    if record.risk == Risk::None && is_accepted {
+    let differs = record.observed.as_ref().is_some_and(|seen| !seen.differences.is_empty());
+    if record.risk == Risk::None && is_accepted && !differs {
         return Ok(());
     }
     let mut findings = record.findings.iter();
@@ -87,7 +88,15 @@ fn place(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     for lock in record.locks {
         writeln!(out, "{margin} = {}", plain(&lock_line(lock)))?;
     }
-    writeln!(out, "{margin} = {}", effects(record))
+    writeln!(out, "{margin} = {}", effects(record))?;
+    let Some(seen) = &record.observed else { return Ok(()) };
+    if seen.differences.is_empty() {
+        return writeln!(out, "{margin} = observed: as the rules say");
+    }
+    for difference in &seen.differences {
+        writeln!(out, "{margin} = {}", painted(Tone::Waits, &plain(difference)))?;
+    }
+    Ok(())
 }
 
 fn lock_line(lock: &TableLock) -> String {

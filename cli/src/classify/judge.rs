@@ -2,7 +2,7 @@
 //!
 //! A file that cannot be read does not keep the others from being read.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 
@@ -11,10 +11,12 @@ use classifier::script::{
     Dialect, Side, Splitter, Statement, UNREADABLE_FILE, made_by_code, without_session,
 };
 use classifier::{Code, Facts, Risk, Verdict, allow, pages, script};
+use engine::postgres::observe::Observed;
 
 use super::Totals;
 use super::alembic::{self, Piece};
-use super::printer::Printer;
+use super::observed::Seen;
+use super::printer::{Format, Printer};
 use super::record::{Record, Unreadable};
 use super::session::Session;
 use super::walk::{Form, Input, Source};
@@ -35,6 +37,8 @@ pub struct Request {
     pub lint: bool,
     /// What the database says, if it was asked.
     pub facts: Option<Facts>,
+    /// What was seen of each statement, if they were run: in the order of [`statements`].
+    pub observed: Option<VecDeque<Observed>>,
 }
 
 /// Judges every source and tells it; gives the counts.
@@ -46,20 +50,26 @@ pub fn classify<W: Write>(
     sources: impl IntoIterator<Item = Result<Source, Unreadable>>,
     printer: &mut Printer<W>,
 ) -> io::Result<Totals> {
-    let mut run = Run {
-        request,
-        printer,
-        totals: Totals::new(),
-        codes: pages::all().iter().map(|page| page.code).collect(),
-    };
+    let mut run = Run::new(request, printer);
+    run.observed = request.observed.clone();
     for source in sources {
-        match source {
-            Ok(source) if source.side == Side::Down && !request.down => run.totals.left_out += 1,
-            Ok(source) => run.file(&source)?,
-            Err(fault) => run.fault(fault)?,
-        }
+        run.source(source)?;
     }
     Ok(run.totals)
+}
+
+/// The statements that [`classify`] would judge, but for what no server is sent, in that order.
+///
+/// # Errors
+/// None but of the memory that they are kept in.
+pub fn statements(request: &Request, sources: &[Result<Source, Unreadable>]) -> io::Result<Vec<String>> {
+    let mut printer = Printer::begin(Format::Json, io::sink())?;
+    let mut run = Run::new(request, &mut printer);
+    run.collected = Some(Vec::new());
+    for source in sources.iter().flatten() {
+        run.source(Ok(source.clone()))?;
+    }
+    Ok(run.collected.unwrap_or_default())
 }
 
 struct Run<'a, W> {
@@ -67,12 +77,39 @@ struct Run<'a, W> {
     printer: &'a mut Printer<W>,
     totals: Totals,
     codes: HashSet<Code>,
+    /// What was seen of the statements to come.
+    observed: Option<VecDeque<Observed>>,
+    /// Some: statements are not judged but collected.
+    collected: Option<Vec<String>>,
 }
 
-impl<W: Write> Run<'_, W> {
+impl<'a, W: Write> Run<'a, W> {
+    fn new(request: &'a Request, printer: &'a mut Printer<W>) -> Self {
+        Self {
+            request,
+            printer,
+            totals: Totals::new(),
+            codes: pages::all().iter().map(|page| page.code).collect(),
+            observed: None,
+            collected: None,
+        }
+    }
+
+    fn source(&mut self, source: Result<Source, Unreadable>) -> io::Result<()> {
+        match source {
+            Ok(source) if source.side == Side::Down && !self.request.down => {
+                self.totals.left_out += 1;
+                Ok(())
+            }
+            Ok(source) => self.file(&source),
+            Err(fault) => self.fault(fault),
+        }
+    }
+
     fn file(&mut self, source: &Source) -> io::Result<()> {
         match &source.input {
             Input::Stdin => self.script(source, io::stdin().lock()),
+            Input::Text(text) => self.script(source, &text[..]),
             Input::Path(path) => match File::open(path).and_then(|file| is_no_folder(&file).map(|()| file)) {
                 Ok(file) => match source.form {
                     Form::Sql => self.script(source, BufReader::with_capacity(64 << 10, file)),
@@ -119,7 +156,18 @@ impl<W: Write> Run<'_, W> {
     }
 
     fn statement(&mut self, source: &Source, session: &mut Session, statement: &Statement) -> io::Result<()> {
-        let mut verdict = match without_session(statement, self.request.dialect) {
+        let aside = without_session(statement, self.request.dialect);
+        if let Some(collected) = &mut self.collected {
+            if aside.is_none() {
+                collected.push(statement.text.clone());
+            }
+            return Ok(());
+        }
+        let seen = match (&aside, &mut self.observed) {
+            (None, Some(observed)) => observed.pop_front(),
+            (Some(_), _) | (None, None) => None,
+        };
+        let mut verdict = match aside {
             Some(verdict) => verdict,
             None => session.judge(statement.line, &statement.text, &statement.allows),
         };
@@ -127,7 +175,8 @@ impl<W: Write> Run<'_, W> {
             verdict.findings.extend(style::lint(&statement.text));
         }
         allow::apply(&mut verdict, &statement.allows, |code| self.codes.contains(&code));
-        self.tell(source, statement.line, &statement.text, &verdict)
+        let seen = seen.map(|seen| Seen::new(&verdict.effect, &seen));
+        self.tell(source, (statement.line, &statement.text), &verdict, seen)
     }
 
     fn python(&mut self, source: &Source, file: File) -> io::Result<()> {
@@ -172,9 +221,12 @@ impl<W: Write> Run<'_, W> {
 
     fn piece(&mut self, source: &Source, session: &mut Session, piece: &Piece) -> io::Result<()> {
         let Some(sql) = &piece.sql else {
+            if self.collected.is_some() {
+                return Ok(());
+            }
             let mut verdict = made_by_code(&piece.name);
             allow::apply(&mut verdict, &piece.allows, |code| self.codes.contains(&code));
-            return self.tell(source, piece.line, &piece.call, &verdict);
+            return self.tell(source, (piece.line, &piece.call), &verdict, None);
         };
         if piece.is_autocommit {
             session.commit();
@@ -199,8 +251,17 @@ impl<W: Write> Run<'_, W> {
         Ok(())
     }
 
-    fn tell(&mut self, source: &Source, line: u64, text: &str, verdict: &Verdict) -> io::Result<()> {
-        let record = Record::new(&source.name, line, text, verdict);
+    fn tell(
+        &mut self,
+        source: &Source,
+        (line, text): (u64, &str),
+        verdict: &Verdict,
+        observed: Option<Seen>,
+    ) -> io::Result<()> {
+        let record = Record {
+            observed,
+            ..Record::new(&source.name, line, text, verdict)
+        };
         self.totals.statement(&record, self.request.fail_on);
         self.printer.statement(&record)
     }

@@ -3,6 +3,8 @@
 use classifier::{Code, Finding, Phase, Risk, Safer, Seconds, TableLock, Verdict};
 use serde::Serialize;
 
+use super::observed::Seen;
+
 /// One statement.
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
@@ -32,6 +34,9 @@ pub struct Record<'a> {
     pub expected_lock_seconds: Option<Seconds>,
     /// What to know, worst first.
     pub findings: Vec<Found<'a>>,
+    /// What happened when it was run in a copy of the schema; not there where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Seen>,
 }
 
 /// One finding.
@@ -81,6 +86,7 @@ impl<'a> Record<'a> {
             transactional: effect.transactional,
             expected_lock_seconds: verdict.expected_lock_seconds,
             findings: verdict.findings.iter().map(Found::from).collect(),
+            observed: None,
         }
     }
 }

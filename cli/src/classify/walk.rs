@@ -32,11 +32,28 @@ pub struct Source {
     pub side: Side,
 }
 
+impl Source {
+    /// Standard input is read once for all.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn keep_stdin(&mut self) -> io::Result<()> {
+        if self.input == Input::Stdin {
+            let mut text = Vec::new();
+            io::stdin().lock().read_to_end(&mut text)?;
+            self.input = Input::Text(text);
+        }
+        Ok(())
+    }
+}
+
 /// Where a script comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Standard input.
+    /// Standard input, which can be read once: from its beginning.
     Stdin,
+    /// What was read of standard input, where it is read more than once.
+    Text(Vec<u8>),
     /// A file.
     Path(PathBuf),
 }

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use classifier::Risk;
 use classifier::script::Dialect;
+use secrecy::SecretString;
 
+use crate::classify::{live, observe};
 use crate::classify::walk::{self, Source};
 use crate::classify::{self, Format, Printer, Request};
 use crate::error::{Error, Outcome};
 use crate::out;
+use crate::place::PlaceArgs;
 
 /// Arguments of `sluice classify`.
 #[derive(clap::Args)]
@@ -37,6 +40,16 @@ pub struct ClassifyArgs {
     /// Matters of style as well, by squawk's rules (PostgreSQL).
     #[arg(long)]
     lint: bool,
+    /// Run the scripts in a throw-away copy of the schema as well, and tell where what really happened is not what the rules say (PostgreSQL; the owner role
+    /// makes the copy with pg_dump and CREATE DATABASE, and drops it).
+    #[arg(long)]
+    observe: bool,
+    /// With --observe: another server of the same version for the copy, as a URL.
+    #[arg(long, value_name = "URL", requires = "observe")]
+    scratch_url: Option<SecretString>,
+    /// With a database, how large and busy its tables are counts as well, and who would wait; without one all are taken for large and busy.
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -89,13 +102,13 @@ pub async fn run(args: &ClassifyArgs) -> Result<Outcome, Error> {
     if args.lint && dialect != Dialect::Postgres {
         return Err(Error::Usage("--lint has rules for PostgreSQL only".to_owned()));
     }
-    let request = Request {
+    let mut request = Request {
         dialect,
         fail_on: args.fail_on.map(Risk::from),
         down: args.down,
         lint: args.lint,
-        // Nobody is asked yet.
         facts: None,
+        observed: None,
     };
     let mut sources = Vec::new();
     for path in &args.paths {
@@ -105,6 +118,24 @@ pub async fn run(args: &ClassifyArgs) -> Result<Outcome, Error> {
             return Err(Error::Usage(format!("{} {what}", path.display())));
         }
         sources.extend(found);
+    }
+    if !args.place.is_empty() {
+        if dialect != Dialect::Postgres {
+            let what = "only a PostgreSQL database is asked about its tables: leave it out";
+            return Err(Error::Usage(what.to_owned()));
+        }
+        let place = args.place.place()?;
+        if args.observe {
+            keep_stdin(&mut sources)?;
+        }
+        request.facts = Some(live::facts(&place, &sources).await?);
+        if args.observe {
+            let place = (&place, args.scratch_url.as_ref());
+            request.observed = Some(observe::observe(&request, &sources, place).await?);
+        }
+    } else if args.observe {
+        let what = "--observe copies the schema of a live database: name one (--target, --database-url)";
+        return Err(Error::Usage(what.to_owned()));
     }
     match told(&request, args.format, sources) {
         Ok(true) => Ok(Outcome::Refused),
@@ -117,6 +148,14 @@ pub async fn run(args: &ClassifyArgs) -> Result<Outcome, Error> {
             source,
         }),
     }
+}
+
+fn keep_stdin(sources: &mut [Result<Source, classify::record::Unreadable>]) -> Result<(), Error> {
+    observe::keep_stdin(sources).map_err(|source| Error::File {
+        path: PathBuf::from("standard input"),
+        doing: "read",
+        source,
+    })
 }
 
 /// True: the run fails.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use classifier::postgres::Session;
-use cli::live_facts::for_classifier;
+use cli::classify::live::for_classifier;
 use engine::postgres::live_facts::{Names, read};
 use engine::postgres::observe::{Statement, observe_within};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -5,12 +5,44 @@
 
 use std::collections::BTreeMap;
 
-use classifier::{Effect, Lock};
+use classifier::{Effect, Lock, TableLock};
 use engine::postgres::observe::{self, Observed, Outcome, RelationKind};
+use serde::Serialize;
+
+/// What happened to a statement in a copy of the schema, and what of it the rules say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Each table, materialized view and view once, with the strongest mode.
+    pub locks: Vec<TableLock>,
+    /// What got a new storage file.
+    pub rewrites: Vec<String>,
+    /// What was read from one end to the other.
+    pub scans: Vec<String>,
+    /// It ran in a transaction block; null: that could not be told.
+    pub transactional: Option<bool>,
+    /// Where the rules and this disagree; what failed or was not run is told here as well.
+    pub differences: Vec<String>,
+}
+
+impl Seen {
+    /// Beside what the rules say.
+    #[must_use]
+    pub fn new(effect: &Effect, seen: &Observed) -> Self {
+        Self {
+            locks: strongest(&seen.locks)
+                .into_iter()
+                .map(|(table, mode)| TableLock { table, mode })
+                .collect(),
+            rewrites: seen.rewritten.clone(),
+            scans: seen.scanned.clone(),
+            transactional: seen.transactional,
+            differences: differences(effect, seen),
+        }
+    }
+}
 
 /// One sentence for each field in which they differ; what failed or was not run is told as that.
-#[must_use]
-pub fn differences(effect: &Effect, seen: &Observed) -> Vec<String> {
+fn differences(effect: &Effect, seen: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     match &seen.outcome {
         Outcome::Done => {}
@@ -124,7 +156,7 @@ fn mode(name: &str) -> Option<Lock> {
 
 #[cfg(test)]
 mod tests {
-    use classifier::{Phase, TableLock};
+    use classifier::Phase;
 
     use super::*;
 
