@@ -120,9 +120,7 @@ fn nesting_without_end_is_refused_and_not_followed() {
         ("CASE 1 WHEN (NOT f(", ")) THEN 1 END"),
     ] {
         // Around where each is refused, and far beyond.
-        for depth in [
-            50, 110, 140, 170, 200, 230, 300, 340, 460, 690, 900, 1_390, 100_000,
-        ] {
+        for depth in [140, 230, 340, 690, 1_390, 100_000] {
             let sql = format!("SELECT {}1{}", open.repeat(depth), close.repeat(depth));
             judged(&sql);
             judged(&format!(
@@ -147,11 +145,8 @@ fn what_people_write_is_not_too_deep() {
         format!("SELECT 1 -- {prose}"),
         format!("SELECT {}1{}", "(".repeat(100), ")".repeat(100)),
     ] {
-        assert_ne!(
-            Session::new(None).judge(&sql).effect.phase,
-            Phase::Unknown,
-            "{sql}"
-        );
+        let phase = Session::new(None).judge(&sql).effect.phase;
+        assert_ne!(phase, Phase::Unknown, "{}", sql.get(..60).unwrap_or(&sql));
     }
 }
 
