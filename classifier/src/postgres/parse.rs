@@ -16,6 +16,7 @@ mod objects;
 mod privileges;
 mod queries;
 mod rows;
+mod rows_of_literals;
 mod settings;
 mod statement;
 mod tables;
@@ -24,6 +25,8 @@ mod triggers;
 mod types;
 mod views;
 
+use std::borrow::Cow;
+
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{Parse, SourceFile, SyntaxKind, SyntaxNode};
 
@@ -31,6 +34,17 @@ use super::action::Action;
 
 /// Reads one statement, with or without its semicolon, with or without comments around it.
 pub(crate) fn parse(text: &str) -> Action {
+    match rows_of_literals::shortened(text) {
+        Cow::Borrowed(text) => whole(text),
+        Cow::Owned(short) => match whole(&short) {
+            // Once more, for where the error is.
+            Action::Unread { .. } => whole(text),
+            action => action,
+        },
+    }
+}
+
+fn whole(text: &str) -> Action {
     if let Some(why) = depth::refused(text) {
         return unread(text, 0, why);
     }

@@ -1,7 +1,6 @@
 //! Statements that read or write rows, and those that look after storage.
 
 use super::Name;
-use crate::Lock;
 
 /// `SELECT` and the like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,20 +94,4 @@ pub enum Maintenance {
         /// The table.
         table: Option<Name>,
     },
-}
-
-impl Query {
-    /// The strongest lock it takes on any table.
-    #[must_use]
-    pub fn strongest(&self) -> Option<Lock> {
-        if !self.writes.is_empty() {
-            Some(Lock::RowExclusiveLock)
-        } else if !self.locks_rows.is_empty() {
-            Some(Lock::RowShareLock)
-        } else if !self.reads.is_empty() {
-            Some(Lock::AccessShareLock)
-        } else {
-            None
-        }
-    }
 }

@@ -1,3 +1,5 @@
+//! What the database says changes.
+
 use super::{check_scripts, last_verdict};
 use crate::facts::{Column, Constraint, Table};
 use crate::{Facts, Risk};

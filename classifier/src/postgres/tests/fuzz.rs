@@ -107,9 +107,20 @@ fn nesting_without_end_is_refused_and_not_followed() {
         ("f(", ")"),
         ("1 + ", ""),
         ("a OR ", ""),
+        ("a.", ""),
         ("1 UNION SELECT ", ""),
+        ("a BETWEEN 1 AND ", ""),
+        ("", "[1]"),
+        ("", "(1)"),
+        ("", "::int"),
+        ("", " COLLATE c"),
+        ("", " AT TIME ZONE a"),
+        ("", " IS NULL"),
+        ("ARRAY[f((", "))]"),
+        ("CASE 1 WHEN (NOT f(", ")) THEN 1 END"),
     ] {
-        for depth in [100, 1_000, 100_000] {
+        // Around where each is refused, and far beyond.
+        for depth in [140, 230, 340, 690, 1_390, 100_000] {
             let sql = format!("SELECT {}1{}", open.repeat(depth), close.repeat(depth));
             judged(&sql);
             judged(&format!(
@@ -123,8 +134,28 @@ fn nesting_without_end_is_refused_and_not_followed() {
 }
 
 #[test]
+fn what_people_write_is_not_too_deep() {
+    let terms = vec!["a.b = 1"; 300].join(" OR ");
+    let unions = vec!["SELECT a FROM t JOIN u ON t.id = u.id WHERE t.a > 1"; 60].join(" UNION ALL ");
+    let prose = "word ".repeat(10_000);
+    for sql in [
+        format!("DELETE FROM t WHERE {terms}"),
+        format!("CREATE VIEW v AS {unions}"),
+        format!("COMMENT ON TABLE t IS '{prose}'"),
+        format!("SELECT 1 -- {prose}"),
+        format!("SELECT {}1{}", "(".repeat(100), ")".repeat(100)),
+    ] {
+        let phase = Session::new(None).judge(&sql).effect.phase;
+        assert_ne!(phase, Phase::Unknown, "{}", sql.get(..60).unwrap_or(&sql));
+    }
+}
+
+#[test]
 fn a_list_is_flat_however_long_it_is() {
-    let rows = vec!["(1, -2, 'it''s; (a)', NULL)"; 50_000].join(", ");
+    let rows = vec!["(1, -2, 'it''s; (a)', NULL)"; 500_000].join(", ");
     let verdict = Session::new(None).judge(&format!("INSERT INTO t VALUES {rows}"));
+    assert_eq!(verdict.effect.phase, Phase::Data);
+    let calls = vec!["(f(1, -2))"; 2_000].join(", ");
+    let verdict = Session::new(None).judge(&format!("INSERT INTO t VALUES {calls}"));
     assert_eq!(verdict.effect.phase, Phase::Data);
 }

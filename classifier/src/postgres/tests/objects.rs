@@ -1,3 +1,5 @@
+//! What belongs to a table, and what locks none.
+
 use super::check;
 
 #[test]

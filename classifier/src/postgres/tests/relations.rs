@@ -1,3 +1,5 @@
+//! Tables, indexes, views and sequences: created, altered, dropped.
+
 use super::check;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Statements on rows and of the session; and what cannot be read.
+
 use super::check;
 use crate::postgres::Session;
 use crate::postgres::action::Action;

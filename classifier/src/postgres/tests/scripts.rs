@@ -1,3 +1,5 @@
+//! What earlier statements of a script change.
+
 use super::{check_scripts, last_verdict, short};
 use crate::postgres::Session;
 use crate::{Phase, Risk};
