@@ -274,11 +274,11 @@ fn a_long_insert_is_cut_between_rows_and_others_are_kept_up_to_the_limit() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_told_with_line_and_byte() {
-    for (script, line, byte) in [
-        (&b"SELECT 1;\nSELECT '\xe9';"[..], 2, 9),
-        (b"\xff\xfeS\0", 1, 1),
-        (b"SELECT 1;\nSELECT '\xc3", 2, 9),
-        (b"COPY t FROM stdin;\nab\n\xc3\xa9\xe9\n\\.\n", 3, 3),
+    for (script, line, byte, before) in [
+        (&b"SELECT 1;\nSELECT '\xe9';"[..], 2, 9, 1),
+        (b"\xff\xfeS\0", 1, 1, 0),
+        (b"SELECT 1;\nSELECT '\xc3", 2, 9, 1),
+        (b"COPY t FROM stdin;\nab\n\xc3\xa9\xe9\n\\.\n", 3, 3, 1),
     ] {
         for capacity in [1, 3, 1024] {
             let reader = BufReader::with_capacity(capacity, script);
@@ -287,7 +287,10 @@ fn bytes_that_are_not_utf8_are_told_with_line_and_byte() {
                 panic!("{script:?} has no fault");
             };
             assert_eq!((l, b), (line, byte), "{script:?} by {capacity}");
-            assert!(found.iter().all(Result::is_ok));
+            assert!(
+                found.len() == before && found.iter().all(Result::is_ok),
+                "{script:?}: {found:?}"
+            );
         }
     }
 }

@@ -61,12 +61,8 @@ impl<R: BufRead> Window<R> {
 
     /// The byte `ahead` of the next one; None past the end.
     pub(super) fn peek(&mut self, ahead: usize) -> Option<u8> {
-        while self.at + ahead >= self.valid {
-            if !self.fill() {
-                return None;
-            }
-        }
-        Some(self.bytes[self.at + ahead])
+        while self.at + ahead >= self.valid && self.fill() {}
+        self.bytes[..self.valid].get(self.at + ahead).copied()
     }
 
     /// Whether this comes next.
