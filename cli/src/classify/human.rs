@@ -15,7 +15,10 @@ const WIDEST: usize = 120;
 
 pub(super) fn statement(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     let is_accepted = record.findings.iter().all(|finding| finding.allowed.is_some());
-    let differs = record.observed.as_ref().is_some_and(|seen| !seen.differences.is_empty());
+    let differs = record
+        .observed
+        .as_ref()
+        .is_some_and(|seen| !seen.differences.is_empty());
     if record.risk == Risk::None && is_accepted && !differs {
         return Ok(());
     }
@@ -89,7 +92,9 @@ fn place(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         writeln!(out, "{margin} = {}", plain(&lock_line(lock)))?;
     }
     writeln!(out, "{margin} = {}", effects(record))?;
-    let Some(seen) = &record.observed else { return Ok(()) };
+    let Some(seen) = &record.observed else {
+        return Ok(());
+    };
     if seen.differences.is_empty() {
         return writeln!(out, "{margin} = observed: as the rules say");
     }

@@ -7,9 +7,9 @@ use classifier::Risk;
 use classifier::script::Dialect;
 use secrecy::SecretString;
 
-use crate::classify::{live, observe};
 use crate::classify::walk::{self, Source};
 use crate::classify::{self, Format, Printer, Request};
+use crate::classify::{live, observe};
 use crate::error::{Error, Outcome};
 use crate::out;
 use crate::place::PlaceArgs;

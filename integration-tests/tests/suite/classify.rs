@@ -7,6 +7,7 @@ mod exit_codes;
 mod explain;
 mod folders;
 mod ground;
+mod live;
 mod live_facts;
 mod observe;
 mod oracle;
