@@ -89,7 +89,7 @@ impl Subject<'_> {
         if let Some(transactional) = self.seen.transactional
             && transactional != effect.transactional
         {
-            found.push(self.differs(Field::Transactional, effect.transactional, transactional));
+            found.push(self.differs(Field::Transactional, &effect.transactional, &transactional));
         }
         if self.seen.outcome != Outcome::Done {
             return found;
@@ -101,19 +101,19 @@ impl Subject<'_> {
                 .iter()
                 .all(|(table, mode)| new.get(table) == Some(mode) || all.get(table) == Some(mode));
         if !right {
-            found.push(self.differs(Field::Locks, shown(&said), shown(&new)));
+            found.push(self.differs(Field::Locks, &shown(&said), &shown(&new)));
         }
         let rewrites = !self.seen.rewritten.is_empty();
         if rewrites != effect.rewrites_table {
             found.push(self.differs(
                 Field::Rewrites,
-                effect.rewrites_table,
-                self.seen.rewritten.join(", "),
+                &effect.rewrites_table,
+                &self.seen.rewritten.join(", "),
             ));
         }
         let scans = !self.seen.scanned.is_empty();
         if scans != effect.scans_table {
-            found.push(self.differs(Field::Scans, effect.scans_table, self.seen.scanned.join(", ")));
+            found.push(self.differs(Field::Scans, &effect.scans_table, &self.seen.scanned.join(", ")));
         }
         found
     }
@@ -138,10 +138,10 @@ impl Subject<'_> {
         if self.seen.scanned.iter().any(|table| named(table)) && !effect.scans_table {
             less.push("a scan".to_owned());
         }
-        (!less.is_empty()).then(|| self.differs(Field::WithoutFacts, shown(&said), less.join(", ")))
+        (!less.is_empty()).then(|| self.differs(Field::WithoutFacts, &shown(&said), &less.join(", ")))
     }
 
-    fn differs(&self, field: Field, said: impl ToString, seen: impl ToString) -> Disagreement {
+    fn differs(&self, field: Field, said: &impl ToString, seen: &impl ToString) -> Disagreement {
         let text = |value: String| {
             if value.is_empty() {
                 "nothing".to_owned()
