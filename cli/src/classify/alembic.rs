@@ -24,8 +24,10 @@ const HARMLESS: [&str; 4] = ["f", "get_bind", "get_context", "inline_literal"];
 pub struct Piece {
     /// Where the SQL begins, or the call, from 1.
     pub line: u64,
-    /// Where it ends.
+    /// Where the SQL ends, or the call.
     pub last_line: u64,
+    /// Where the call ends.
+    pub call_ends: u64,
     /// The call, as it is written.
     pub call: String,
     /// What is called: `op.add_column`.
@@ -117,7 +119,7 @@ impl Reader<'_> {
     fn accept(&mut self, comment: Option<allow::Comment>) {
         let Some(comment) = comment else { return };
         match self.found.last_mut() {
-            Some(last) if last.last_line == comment.line => last.allows.push(comment),
+            Some(last) if last.call_ends == comment.line => last.allows.push(comment),
             _ => self.pending.push(comment),
         }
     }
@@ -164,39 +166,56 @@ impl Reader<'_> {
             .is_none_or(|token| matches!(token.kind, Kind::Line(_) | Kind::Comment(_)))
     }
 
-    /// `op.add_column(...)`, `connection.execute(...)`.
-    fn call(&mut self, at: usize, object: &str) -> usize {
-        let Some(method) = self.name(at + 2).map(str::to_owned) else {
-            return at + 1;
-        };
-        if !self.is_mark(at + 1, '.') || !self.is_mark(at + 3, '(') {
+    /// `op.add_column(...)`, `connection.execute(...)`; the method's name stands there.
+    fn call(&mut self, at: usize, method: &str) -> usize {
+        if at == 0 || !self.is_mark(at - 1, '.') || !self.is_mark(at + 1, '(') {
             return at + 1;
         }
+        let object = at.checked_sub(2).and_then(|object| self.name(object));
         let executes = method == "execute";
-        if !executes && (object != "op" || HARMLESS.contains(&method.as_str())) {
+        if !executes && (object != Some("op") || HARMLESS.contains(&method)) {
             return at + 1;
         }
-        let end = self.closing(at + 3);
+        let (start, name) = match object {
+            Some(object) => (at - 2, format!("{object}.{method}")),
+            None => (at, method.to_owned()),
+        };
+        let end = self.closing(at + 1);
+        self.comments(at + 1..end);
         let literal = self
-            .literal(at + 4)
+            .literal(at + 2)
             .filter(|(_, after)| executes && (self.is_mark(*after, ')') || self.is_mark(*after, ',')))
             .map(|(literal, _)| literal);
-        let range = self.tokens[at].bytes.start..self.tokens[end].bytes.end;
-        let (first, last) = (self.tokens[at].line, self.tokens[end].last_line);
+        let (first, last) = (&self.tokens[start], &self.tokens[end]);
         let lines = literal
             .as_ref()
-            .map_or(first..last, |literal| literal.lines.clone());
+            .map_or(first.line..last.last_line, |literal| literal.lines.clone());
         self.found.push(Piece {
             line: lines.start,
-            last_line: lines.end.max(if literal.is_some() { lines.end } else { last }),
-            call: self.source.get(range).unwrap_or_default().to_owned(),
-            name: format!("{object}.{method}"),
+            last_line: lines.end,
+            call_ends: last.last_line,
+            call: self
+                .source
+                .get(first.bytes.start..last.bytes.end)
+                .unwrap_or_default()
+                .to_owned(),
+            name,
             sql: literal.map(|literal| literal.text),
             side: self.side,
             is_autocommit: self.autocommit.is_some(),
             allows: std::mem::take(&mut self.pending),
         });
         end + 1
+    }
+
+    /// Comments within a call are about it.
+    fn comments(&mut self, within: Range<usize>) {
+        for token in &self.tokens[within] {
+            if let Kind::Comment(text) = &token.kind {
+                self.pending
+                    .extend(allow::read(text.trim_start_matches('#'), token.line));
+            }
+        }
     }
 
     /// The parenthesis that closes the one there; the last token if none does.
@@ -219,6 +238,11 @@ impl Reader<'_> {
 
     /// A plain string that begins there, and what comes after it.
     fn literal(&self, at: usize) -> Option<(Literal, usize)> {
+        let comments = self.tokens.get(at..)?.iter();
+        let at = at
+            + comments
+                .take_while(|token| matches!(token.kind, Kind::Comment(_)))
+                .count();
         if let Some(name) = self.name(at) {
             if name == "text" && self.is_mark(at + 1, '(') {
                 return self.within(at + 2);
@@ -317,26 +341,26 @@ def downgrade():
             .collect();
         assert_eq!(
             told[0],
-            (15, "op.execute", Some("ALTER TABLE customer ADD COLUMN fax text"))
+            (16, "op.execute", Some("ALTER TABLE customer ADD COLUMN fax text"))
         );
-        assert_eq!((told[1].0, found[1].last_line), (16, 20));
+        assert_eq!((told[1].0, found[1].last_line), (17, 21));
         assert!(
             told[1]
                 .2
                 .is_some_and(|sql| sql.starts_with("UPDATE") && sql.ends_with("phone"))
         );
-        assert_eq!(told[2], (21, "op.execute", Some("SELECT 1 AS one")));
-        assert_eq!(told[3], (23, "op.add_column", None));
+        assert_eq!(told[2], (22, "op.execute", Some("SELECT 1 AS one")));
+        assert_eq!(told[3], (24, "op.add_column", None));
         assert_eq!(
             found[3].call,
             "op.add_column(\"customer\", sa.Column(op.f(\"x\"), sa.Text()))"
         );
         assert_eq!(found[3].allows.len(), 1);
-        assert_eq!(told[4], (24, "op.execute", None));
+        assert_eq!(told[4], (25, "op.execute", None));
         assert_eq!(told[5].2, Some("CREATE INDEX CONCURRENTLY i ON customer (fax)"));
         assert!(found[5].is_autocommit && found[5].allows.len() == 1);
         assert!(!found[6].is_autocommit);
-        assert_eq!(told[7], (28, "op.execute", None));
+        assert_eq!(told[7], (29, "op.execute", None));
         assert_eq!(told[8].2, Some(r"DROP \n"));
         let down = found.iter().filter(|one| one.side == Side::Down).count();
         assert_eq!((found.len(), down), (9, 1));
