@@ -68,6 +68,11 @@ const GROUPS: &[Group] = &[
     ),
     group("cli", 240, "the command line as a user sees it"),
     group(
+        "classify",
+        180,
+        "migrations of other tools: outputs, folders, and the lock model against a real server",
+    ),
+    group(
         "services",
         90,
         "health, readiness, logs and the end of each service",
