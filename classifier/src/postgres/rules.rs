@@ -76,7 +76,7 @@ mod publication;
 mod replicas;
 
 use super::{Action, Context};
-use crate::{Effect, Finding, Page};
+use crate::{Effect, Finding, Page, Risk};
 
 /// One rule.
 #[derive(Clone, Copy)]
@@ -157,6 +157,14 @@ pub fn findings(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<
         .flat_map(|rule| (rule.judge)(action, effect, context))
         .collect();
     findings.sort_by(|a, b| b.risk.cmp(&a.risk).then(a.code.cmp(&b.code)));
+    // Beside another way, the same statement with a limit is no advice.
+    let has_a_way = |finding: &Finding| finding.risk > Risk::Medium && finding.safer.is_some();
+    if findings.iter().any(has_a_way) {
+        let limits = findings
+            .iter_mut()
+            .filter(|it| it.code == lock_timeout::RULE.page.code);
+        limits.for_each(|limit| limit.safer = None);
+    }
     findings
 }
 

@@ -132,7 +132,7 @@ fn line_comment<R: BufRead>(window: &mut Window<R>, marks: usize, text: &mut Tex
             remember(&mut said, byte);
         }
     }
-    comment(said, true)
+    comment(&said, true)
 }
 
 fn block_comment<R: BufRead>(window: &mut Window<R>, dialect: Dialect, text: &mut Text) -> Token {
@@ -146,7 +146,7 @@ fn block_comment<R: BufRead>(window: &mut Window<R>, dialect: Dialect, text: &mu
                 keep(window, text);
                 depth -= 1;
                 if depth == 0 {
-                    return comment(said, true);
+                    return comment(&said, true);
                 }
             }
             (b'/', Some(b'*')) if dialect == Dialect::Postgres => {
@@ -157,7 +157,7 @@ fn block_comment<R: BufRead>(window: &mut Window<R>, dialect: Dialect, text: &mu
         }
     }
     // SQLite takes the end of the script for the end of the comment.
-    comment(said, dialect == Dialect::Sqlite)
+    comment(&said, dialect == Dialect::Sqlite)
 }
 
 fn remember(said: &mut Vec<u8>, byte: u8) {
@@ -166,9 +166,9 @@ fn remember(said: &mut Vec<u8>, byte: u8) {
     }
 }
 
-fn comment(said: Vec<u8>, closed: bool) -> Token {
+fn comment(said: &[u8], closed: bool) -> Token {
     Token::Comment {
-        text: String::from_utf8_lossy(&said).into_owned(),
+        text: String::from_utf8_lossy(said).into_owned(),
         closed,
     }
 }

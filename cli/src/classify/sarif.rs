@@ -42,7 +42,7 @@ pub(super) fn statement(out: &mut impl Write, record: &Record<'_>, is_first: &mu
             finding.code,
             finding.risk,
             &text,
-            location(record.file, Some(region.clone())),
+            &location(record.file, Some(region.clone())),
         );
         result["properties"] = json!({
             "risk": finding.risk,
@@ -67,7 +67,7 @@ pub(super) fn fault(out: &mut impl Write, fault: &Unreadable, is_first: &mut boo
         fault.code,
         Risk::Critical,
         &fault.message,
-        location(&fault.file, region),
+        &location(&fault.file, region),
     );
     write!(out, "{result}")
 }
@@ -100,7 +100,7 @@ fn rule(page: &Page) -> Value {
     })
 }
 
-fn result(code: Code, risk: Risk, text: &str, location: Value) -> Value {
+fn result(code: Code, risk: Risk, text: &str, location: &Value) -> Value {
     let mut result = json!({
         "ruleId": code,
         "level": level(risk),
@@ -138,7 +138,7 @@ fn uri(path: &str) -> String {
     for byte in path.trim_start_matches("./").bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(byte.into())
+                uri.push(byte.into());
             }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }

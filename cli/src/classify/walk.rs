@@ -123,18 +123,19 @@ fn folder(path: &Path, depth: usize, found: &mut Vec<Result<Source, Unreadable>>
         Ok(entries) => entries,
         Err(error) => return refuse(error.to_string()),
     };
-    let mut entries: Vec<(Key, PathBuf, bool)> = entries
+    // What lies here comes before what lies below.
+    let mut entries: Vec<(bool, Key, PathBuf)> = entries
         .into_iter()
         .map(|entry| entry.path())
         .filter(|path| !name(path).starts_with('.'))
         .map(|path| {
             let is_folder = path.is_dir() && !path.is_symlink();
-            (layout::key(&name(&path)), path, is_folder)
+            (is_folder, layout::key(&name(&path)), path)
         })
         .collect();
     entries.sort();
     let migrations = chain(&entries);
-    for (_, path, is_folder) in &entries {
+    for (is_folder, _, path) in &entries {
         if *is_folder {
             folder(path, depth + 1, found);
         } else if form(path) == Some(Form::Sql) && path.is_file() {
@@ -145,11 +146,11 @@ fn folder(path: &Path, depth: usize, found: &mut Vec<Result<Source, Unreadable>>
 }
 
 /// The migrations of Alembic in a folder, each behind the one that it names as the one before it.
-fn chain(entries: &[(Key, PathBuf, bool)]) -> Vec<PathBuf> {
+fn chain(entries: &[(bool, Key, PathBuf)]) -> Vec<PathBuf> {
     let heads = entries
         .iter()
-        .filter(|(_, path, is_folder)| !is_folder && form(path) == Some(Form::Alembic))
-        .filter_map(|(_, path, _)| Some((path.clone(), alembic::head(&beginning(path)?)?)));
+        .filter(|(is_folder, _, path)| !is_folder && form(path) == Some(Form::Alembic))
+        .filter_map(|(_, _, path)| Some((path.clone(), alembic::head(&beginning(path)?)?)));
     alembic::in_order(heads.collect())
 }
 

@@ -110,7 +110,7 @@ async fn what_a_copy_shows_is_told_beside_the_rules() -> Outcome {
 #[tokio::test]
 async fn what_cannot_be_asked_is_said_and_nothing_is_judged() -> Outcome {
     let database = shop().await?;
-    let folder = Folder::of(&[("1_wider.sql", WIDER)])?;
+    let folder = Folder::of(&[("1_wider.sql", WIDER), ("nothing.db", "")])?;
     let url = owner(&database);
     let refused = [
         (&["--observe"][..], 2, "--database-url"),
