@@ -22,6 +22,16 @@ const PAGE: Page = Page {
 
 pub(super) const RULE: Rule = Rule { page: PAGE, judge };
 
+/// What a key may say beyond its columns.
+const MORE: &[&str] = &[
+    "NULLS NOT DISTINCT",
+    "INCLUDE",
+    "WITH",
+    "TABLESPACE",
+    "DEFERRABLE",
+    "WITHOUT OVERLAPS",
+];
+
 fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (table, constraint) in constraints(action, context) {
@@ -57,15 +67,36 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
             "ALTER TABLE {quoted} ADD CONSTRAINT {name} {words} USING INDEX {name}"
         ));
         let message = format!("builds the index of {words} on {table} while reads and writes wait");
-        findings.push(by_size(PAGE.found(message), context, table).instead(sql::timed(context, &lines)));
+        let finding = by_size(PAGE.found(message), context, table);
+        let partitioned = context.table(table).is_some_and(|it| it.partitioned);
+        // No index of a partitioned table is built so, and the parts above are not all of the constraint.
+        findings.push(if partitioned || sql::says(context.statement, MORE) {
+            finding
+        } else {
+            finding.instead(sql::timed(context, &lines))
+        });
     }
     findings
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check;
+    use super::super::testing::{check, run};
     use super::*;
+
+    #[test]
+    fn what_would_lose_a_part_of_the_key_is_not_offered() {
+        for key in [
+            "UNIQUE NULLS NOT DISTINCT (a)",
+            "UNIQUE (a) INCLUDE (b)",
+            "PRIMARY KEY (a) DEFERRABLE",
+        ] {
+            let found = run(None, &format!("ALTER TABLE t ADD CONSTRAINT k {key};"));
+            let finding = found.iter().find(|finding| finding.code == PAGE.code);
+            assert_eq!(finding.and_then(|finding| finding.safer.clone()), None, "{key}");
+            assert!(finding.is_some(), "{key}");
+        }
+    }
 
     #[test]
     fn finds_it_and_nothing_else() {

@@ -4,7 +4,7 @@ use super::Rule;
 use crate::postgres::Context;
 use crate::postgres::action::Action;
 use crate::rule::opaque;
-use crate::{Effect, Finding, Page};
+use crate::{Effect, Finding, Page, Phase};
 
 pub(super) const RULE: Rule = Rule {
     page: Page {
@@ -15,9 +15,15 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
-fn judge(action: &Action, _: &Effect, _: &Context<'_>) -> Vec<Finding> {
+fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding> {
     match action {
         Action::Opaque { what } => vec![opaque::finding(what)],
+        Action::Unread { .. } => Vec::new(),
+        // A function that is called, what an extension's update runs: nothing unknown goes without a word.
+        _ if effect.phase == Phase::Unknown => {
+            let words: Vec<&str> = context.statement.split_whitespace().take(2).collect();
+            vec![opaque::finding(&words.join(" "))]
+        }
         _ => Vec::new(),
     }
 }

@@ -239,24 +239,41 @@ pub(super) fn made(parts: &[&str]) -> String {
     ident(&made)
 }
 
+/// Whether a statement says one of these, in capitals and between single spaces: what a form made of its parts would lose.
+pub(super) fn says(statement: &str, words: &[&str]) -> bool {
+    let parted = statement.replace(['(', ')', ','], " ").to_ascii_uppercase();
+    let said = parted.split_whitespace().collect::<Vec<_>>().join(" ");
+    words
+        .iter()
+        .any(|word| format!(" {said} ").contains(&format!(" {word} ")))
+}
+
 /// The statements, each with a semicolon, behind a lock timeout if none is in force.
 pub(super) fn timed(context: &Context<'_>, statements: &[String]) -> String {
     let mut sql = String::new();
-    if context.lock_timeout.is_none() {
-        sql.push_str("SET lock_timeout = '2s';\n");
-    }
+    let mut limited = context.lock_timeout.is_some();
     for statement in statements {
+        // It blocks nobody while it waits; given up half-way it leaves something invalid behind.
+        let concurrently = statement.to_ascii_uppercase().contains(" CONCURRENTLY");
+        if concurrently == limited {
+            sql.push_str(if limited {
+                "SET lock_timeout = 0;\n"
+            } else {
+                "SET lock_timeout = '2s';\n"
+            });
+            limited = !limited;
+        }
         let _never_fails = writeln!(sql, "{};", statement.trim_end_matches(';'));
     }
     sql.trim_end().to_owned()
 }
 
-/// Rows that have no value yet get their default, some thousand at a time.
+/// Rows that have no value yet get their default, some thousand at a time. Asked twice: partitions have rows of the same ctid.
 pub(super) fn fill_default(table: &Name, column: &str) -> String {
     let (table, column) = (name(table), ident(column));
     format!(
         "-- again and again, each time in a transaction of its own, until it changes no row\n\
-         UPDATE {table} SET {column} = DEFAULT WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {column} IS NULL LIMIT 5000))"
+         UPDATE {table} SET {column} = DEFAULT WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {column} IS NULL LIMIT 5000)) AND {column} IS NULL"
     )
 }
 
