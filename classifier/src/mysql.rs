@@ -1,8 +1,8 @@
 //! Statements of MySQL and MariaDB: how the server carries them out, what that blocks, and which tool does it beside the application.
 //!
 //! There is no transaction around a change of a table here, and no plan: what matters is the ALGORITHM and LOCK that the server needs
-//! ([`online`]), and the metadata lock that everybody queues behind. A statement is read ([`read`]) into an [`action`], the action has an
-//! [`effect`], and every rule looks at both. What cannot be read is [`Phase::Unknown`], of critical risk.
+//! (`online`), and the metadata lock that everybody queues behind. A statement is read (`read`) into an `action`, the action has an
+//! `effect`, and every rule looks at both. What cannot be read is [`crate::Phase::Unknown`], of critical risk.
 
 mod action;
 mod alter;
