@@ -1,18 +1,18 @@
 //! What the statements of a script really lock, rewrite and scan: run in a throw-away copy of the schema.
 //!
-//! A model of locks is an opinion; this asks the server. A *scratch* database gets the live schema without its rows ([`scratch`],
-//! [`dump`]), the statements run there one by one on one session, as written ([`session`]), and a second session looks at the first one's
-//! locks while its transaction is still open ([`state`]). What cannot be in a transaction is stopped at gates, so that its locks
-//! can be seen while it waits ([`gate`]). The scratch database is dropped at the end, whatever happened.
+//! A model of locks is an opinion; this asks the server. A *scratch* database gets the live schema without its rows (`scratch`,
+//! `dump`), the statements run there one by one on one session, as written (`session`), and a second session looks at the first one's
+//! locks while its transaction is still open (`state`). What cannot be in a transaction is stopped at gates, so that its locks
+//! can be seen while it waits (`gate`). The scratch database is dropped at the end, whatever happened.
 //!
 //! What is seen and what is not:
 //!
 //! - Locks do not depend on rows, nor do rewrites; a scan is counted also where the table is empty. A foreign key's action on rows that
 //!   are not there, a trigger's body, a violated constraint: these do not show.
 //! - The plan of a query depends on the table's size. Sequential scans are therefore made the last resort for statements on rows and
-//!   index scans for all others ([`statement`]): a scan is told where no index could help.
+//!   index scans for all others (`statement`): a scan is told where no index could help.
 //! - What a statement does outside its database would be done for real, since the server may be the live one: such
-//!   statements are not run and say so ([`statement::Kind::Outside`]). A function that the script calls is run: one that reaches other databases
+//!   statements are not run and say so (`statement::Kind::Outside`). A function that the script calls is run: one that reaches other databases
 //!   or files reaches them.
 //! - User mappings are taken out of the copy: a foreign table of the copy leads nowhere.
 
