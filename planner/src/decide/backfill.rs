@@ -21,8 +21,6 @@ const TARGET_CHUNK: Duration = Duration::from_secs(10);
 const MIN_CHUNK_BLOCKS: u64 = 64;
 /// 2 GiB.
 const MAX_CHUNK_BLOCKS: u64 = 262_144;
-/// Of a narrow table. A guess, for chunks of which none has been measured yet.
-const ROWS_A_BLOCK: u64 = 100;
 /// Where blocks may be empty (SQLite: rowids that the application gives have gaps of any size), a table is cut into at most about so
 /// many chunks. A batch there is bounded by the rows it meets, so a chunk may be of any size; and one worker writes at a time anyway.
 const MOST_CHUNKS: u64 = 32;
@@ -79,7 +77,7 @@ impl Next<'_> {
         }
         for (fill, fact) in facts.fills.iter().enumerate().take(self.machine.fills.len()) {
             if self.machine.fills[fill].swept != Progress::Done {
-                self.sweep(fill, fact, facts);
+                self.sweep(fill, fact, facts.leased);
                 return;
             }
         }
@@ -89,7 +87,7 @@ impl Next<'_> {
     }
 
     /// One look at the sweep of one fill.
-    fn sweep(&mut self, fill: usize, fact: &FillFacts, facts: &Facts) {
+    fn sweep(&mut self, fill: usize, fact: &FillFacts, leased: u64) {
         if let Some(failed) = fact.sweep.failed.first() {
             if failed.failure.class == FailureClass::Drift {
                 self.drifted(fill, &failed.failure.message);
@@ -108,7 +106,7 @@ impl Next<'_> {
             return;
         }
         if self.machine.fills[fill].swept == Progress::Drifted {
-            self.sweep_anew(fill, fact, facts.leased);
+            self.sweep_anew(fill, fact, leased);
             return;
         }
         if fact.sweep.mismatched + fact.sweep.unreadable > 0 {
@@ -120,7 +118,7 @@ impl Next<'_> {
             self.hold(HoldCause::Verification, why);
             return;
         }
-        let all_cut = self.cut_chunks(fill, fact, facts.rows_per_second);
+        let all_cut = self.cut_chunks(fill, fact);
         if !all_cut || fact.sweep.open > 0 || fact.sweep.unverified > 0 {
             return;
         }
@@ -181,11 +179,11 @@ impl Next<'_> {
     }
 
     /// Cuts as many chunks as the window allows. True: the whole sweep is cut.
-    fn cut_chunks(&mut self, fill: usize, fact: &FillFacts, allowed: Option<u64>) -> bool {
+    fn cut_chunks(&mut self, fill: usize, fact: &FillFacts) -> bool {
         if self.machine.fills[fill].repair == Sweeping::Repair {
             return true;
         }
-        self.adapt_chunk_size(fill, fact, allowed);
+        self.adapt_chunk_size(fill, fact);
         let window = u64::from(self.machine.budget.max_parallel.max(1));
         let mut free = window.saturating_sub(fact.sweep.open);
         let mut cut = Vec::new();
@@ -227,18 +225,8 @@ impl Next<'_> {
         all
     }
 
-    /// Until a chunk was measured, one takes about its time at the rate that is allowed: it keeps its place from other jobs until it is
-    /// done.
-    fn adapt_chunk_size(&mut self, fill: usize, fact: &FillFacts, allowed: Option<u64>) {
-        let own = self.machine.budget.max_rows_per_second;
-        let Some(recent) = fact.sweep.recent else {
-            if let Some(rate) = allowed.into_iter().chain(own).min() {
-                let blocks = rate.saturating_mul(TARGET_CHUNK.as_secs()) / ROWS_A_BLOCK;
-                let size = &mut self.machine.fills[fill].chunk_blocks;
-                *size = (*size).min(blocks.max(MIN_CHUNK_BLOCKS));
-            }
-            return;
-        };
+    fn adapt_chunk_size(&mut self, fill: usize, fact: &FillFacts) {
+        let Some(recent) = fact.sweep.recent else { return };
         let seconds = recent.duration.as_secs_f64().max(0.01);
         let ratio = (TARGET_CHUNK.as_secs_f64() / seconds).clamp(0.5, 2.0);
         let wanted = (recent.blocks as f64 * ratio) as u64;

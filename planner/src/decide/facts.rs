@@ -25,8 +25,6 @@ pub struct Facts {
     pub drift: Option<String>,
     /// A leaf with rows that the last whole-table check did not read: a partition attached since.
     pub unchecked: Option<String>,
-    /// Rows a second that the target allows to all its jobs; None: not limited.
-    pub rows_per_second: Option<u64>,
     /// The state beyond which nobody asked to go.
     pub until: Option<JobState>,
     /// The database's clock.

@@ -74,7 +74,6 @@ pub(super) async fn load(
         flags,
         counted,
         others,
-        rows_per_second: planner.target.budget.max_rows_per_second,
         until: planner.until,
     })
 }

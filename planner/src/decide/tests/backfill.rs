@@ -43,25 +43,6 @@ fn chunks_of_a_sweep_tile_the_table_and_never_exceed_the_window() {
 }
 
 #[test]
-fn the_first_chunks_of_a_slow_job_keep_their_places_for_seconds_not_minutes() {
-    let first = |target: Option<u64>, job: Option<u64>| {
-        let mut world = World::new(plan(), 1_000_000);
-        world.run_until(JobState::Backfilling);
-        world.machine.budget.max_rows_per_second = job;
-        world.facts.rows_per_second = target;
-        world.look();
-        let (first, end, ..) = world.chunks[0];
-        end - first
-    };
-    let unlimited = first(None, None);
-    // 200 blocks of about 100 rows: ten seconds at 2,000 rows a second.
-    assert_eq!(first(Some(2000), None), 200);
-    assert_eq!(first(Some(2000), Some(1000)), 100);
-    assert_eq!(first(None, Some(1)), 64);
-    assert_eq!(first(Some(1_000_000), None), unlimited);
-}
-
-#[test]
 fn memory_and_chunks_in_flight_stay_flat_for_a_billion_rows() {
     // 10^9 rows of 150 bytes: about 20 million blocks. The machine is all the planner keeps of the job.
     let mut world = World::new(plan(), 20_000_000);
