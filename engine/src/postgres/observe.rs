@@ -12,8 +12,8 @@
 //! - The plan of a query depends on the table's size. Sequential scans are therefore made the last resort for statements on rows and
 //!   index scans for all others (`statement`): a scan is told where no index could help.
 //! - What a statement does outside its database would be done for real, since the server may be the live one: such
-//!   statements are not run and say so (`statement::Kind::Outside`). A function that the script calls is run: one that reaches other databases
-//!   or files reaches them.
+//!   statements are not run and say so (`statement::Kind::Outside`), bodies included. A function of the schema that the script calls is run: one that
+//!   reaches other databases or files reaches them, as does a body that puts its statements together of pieces.
 //! - User mappings are taken out of the copy: a foreign table of the copy leads nowhere.
 
 mod dump;

@@ -3,6 +3,8 @@
 //! A wrong guess here would at worst run a statement of the script less well observed, but for one kind: what acts outside its
 //! database ([`Kind::Outside`]) must be known before it runs. So the list is of whole families of statements, rather too long than too short.
 
+mod body;
+
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -34,9 +36,10 @@ pub(super) fn kind(text: &str) -> Kind {
         ("PREPARE", "TRANSACTION", _) | ("COMMIT" | "ROLLBACK", "PREPARED", _) => Kind::Outside(PREPARED),
         (
             "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" | "SET"
-            | "RESET" | "SHOW" | "DISCARD" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "" | "PREPARE",
+            | "RESET" | "SHOW" | "DISCARD" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "",
             ..,
         ) => Kind::Control,
+        ("PREPARE", ..) if !body::reaches_the_server(text) => Kind::Control,
         ("CREATE" | "ALTER" | "DROP", "USER", "MAPPING") => Kind::Definition,
         ("CREATE" | "ALTER" | "DROP", "DATABASE" | "ROLE" | "USER" | "GROUP" | "TABLESPACE", _)
         | ("ALTER", "SYSTEM", _)
@@ -49,6 +52,7 @@ pub(super) fn kind(text: &str) -> Kind {
             Kind::Outside(SERVER)
         }
         ("GRANT" | "REVOKE", ..) if !has("ON") || shared_after_on(&words) => Kind::Outside(SERVER),
+        _ if body::reaches_the_server(text) => Kind::Outside(SERVER),
         ("COPY", ..) => copy(&words),
         (
             "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "WITH" | "TABLE" | "VALUES" | "EXPLAIN"
@@ -250,6 +254,13 @@ mod tests {
         ] {
             check(text, Kind::Outside(SERVER));
         }
+        check("DO $$ BEGIN CREATE ROLE app; END $$", Kind::Outside(SERVER));
+        check(
+            "PREPARE p AS SELECT pg_terminate_backend(1)",
+            Kind::Outside(SERVER),
+        );
+        check("PREPARE p AS SELECT 1", Kind::Control);
+        check("DO $$ BEGIN LOCK TABLE t; END $$", Kind::Rows);
         check("COPY t TO '/tmp/x'", Kind::Outside(FILES));
         check("COPY (SELECT 1 FROM stdin) TO PROGRAM 'x'", Kind::Outside(FILES));
         check(

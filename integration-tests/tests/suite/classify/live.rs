@@ -107,6 +107,30 @@ async fn what_a_copy_shows_is_told_beside_the_rules() -> Outcome {
     Ok(())
 }
 
+/// The copy is on the live server, and the owner might.
+#[tokio::test]
+async fn what_a_body_would_do_to_the_live_server_is_not_done() -> Outcome {
+    let database = shop().await?;
+    may_create(&database).await?;
+    let mut conn = database.superuser().await?;
+    let may = format!("ALTER ROLE {} CREATEROLE", database.role(Role::Owner));
+    engine::sql::execute_script(&mut conn, may).await?;
+    let role = format!("{}_never", database.name());
+    let script = format!("DO $$ BEGIN CREATE ROLE {role}; END $$;\nALTER TABLE kind ADD COLUMN c int;\n");
+    let folder = Folder::of(&[("1_role.sql", script.as_str())])?;
+    let seen = folder.statements(&["1_role.sql", &owner(&database), "--observe"])?;
+    let body = &of(&seen, "DO")["observed"];
+    assert!(
+        body["differences"].to_string().contains("whole server"),
+        "{body:#}"
+    );
+    let after = &of(&seen, "ALTER TABLE kind")["observed"];
+    assert_eq!(after["differences"], json!([]), "the rest is run: {after:#}");
+    let made = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'");
+    assert_eq!(database.value::<i64>(Role::Owner, &made).await?, 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_cannot_be_asked_is_said_and_nothing_is_judged() -> Outcome {
     let database = shop().await?;
