@@ -90,6 +90,23 @@ pub enum Lock {
 }
 
 impl Lock {
+    /// A mode of PostgreSQL's, as `pg_locks.mode` spells it.
+    #[must_use]
+    pub fn of_postgres(name: &str) -> Option<Self> {
+        [
+            Self::AccessShareLock,
+            Self::RowShareLock,
+            Self::RowExclusiveLock,
+            Self::ShareUpdateExclusiveLock,
+            Self::ShareLock,
+            Self::ShareRowExclusiveLock,
+            Self::ExclusiveLock,
+            Self::AccessExclusiveLock,
+        ]
+        .into_iter()
+        .find(|mode| mode.as_str() == name)
+    }
+
     /// As `pg_locks.mode` or `performance_schema.metadata_locks` spells it; SQLite has no name for its own.
     #[must_use]
     pub fn as_str(self) -> &'static str {

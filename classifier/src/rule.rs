@@ -7,7 +7,7 @@ pub(crate) mod opaque;
 pub(crate) mod spec;
 pub(crate) mod unreadable;
 
-use crate::{Code, Effect, Finding, Phase, Risk, Safer};
+use crate::{Code, Effect, Finding, Phase, Risk, Safer, Verdict};
 
 /// The documentation of one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,29 @@ impl Finding {
     /// The same, as bad as that.
     pub(crate) fn of(self, risk: Risk) -> Self {
         Self { risk, ..self }
+    }
+}
+
+/// The verdict that an effect and its findings make, worst first.
+pub(crate) fn verdict(effect: Effect, mut findings: Vec<Finding>) -> Verdict {
+    findings.sort_by(|a, b| b.risk.cmp(&a.risk).then(a.code.cmp(&b.code)));
+    Verdict {
+        risk: risk(&effect, &findings),
+        effect,
+        expected_lock_seconds: None,
+        findings,
+    }
+}
+
+/// The verdict on what could not be read.
+pub(crate) fn unknown(finding: Finding) -> Verdict {
+    let effect = Effect {
+        transactional: false,
+        ..Effect::nothing(Phase::Unknown)
+    };
+    Verdict {
+        risk: Risk::Critical,
+        ..verdict(effect, vec![finding])
     }
 }
 

@@ -327,7 +327,8 @@ impl TargetPlanner {
             };
             let decision = decide(&plan, &machine, input);
             if decision.machine == machine && decision.effects.is_empty() {
-                return self.pacer.lock().await.set(&job, &machine).await;
+                let mut pacer = self.pacer.lock().await;
+                return pacer.set(&job, &machine, facts.leased).await;
             }
             if !self.carry_out(&job, &plan, &decision, &facts).await? {
                 tracing::debug!(job = %job.id, "the job was changed by somebody else; reading it again");
@@ -340,7 +341,8 @@ impl TargetPlanner {
                 .map_err(self.ledger_error())?;
             if job.state == JobState::RolledBack || job.state == JobState::Done {
                 let machine = decision.machine;
-                return self.pacer.lock().await.set(&job, &machine).await;
+                let mut pacer = self.pacer.lock().await;
+                return pacer.set(&job, &machine, facts.leased).await;
             }
         }
         Ok(())

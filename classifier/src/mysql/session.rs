@@ -9,7 +9,7 @@ use super::online::{self, Surroundings};
 use super::read::read;
 use super::rules::{self, Seen};
 use crate::tokens::Name;
-use crate::{Effect, Facts, Finding, Phase, Risk, Verdict, facts, rule};
+use crate::{Effect, Facts, Phase, Verdict, facts, rule};
 
 /// A script of MySQL or MariaDB, statement by statement.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ impl Session {
                 self.follow(&action);
                 verdict
             }
-            Ok(None) => verdict(Effect::nothing(Phase::Neutral), Vec::new()),
-            Err(unread) => unknown(rules::unreadable(unread.line, &unread.what)),
+            Ok(None) => rule::verdict(Effect::nothing(Phase::Neutral), Vec::new()),
+            Err(unread) => rule::unknown(rules::unreadable(unread.line, &unread.what)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Session {
             .iter()
             .filter_map(|rule| (rule.judge)(&seen))
             .collect();
-        verdict(effect, findings)
+        rule::verdict(effect, findings)
     }
 
     fn follow(&mut self, action: &Action) {
@@ -159,25 +159,4 @@ impl Session {
 
 fn key(name: &Name) -> String {
     name.name.to_lowercase()
-}
-
-fn verdict(effect: Effect, mut findings: Vec<Finding>) -> Verdict {
-    findings.sort_by(|a, b| b.risk.cmp(&a.risk).then(a.code.cmp(&b.code)));
-    Verdict {
-        risk: rule::risk(&effect, &findings),
-        effect,
-        expected_lock_seconds: None,
-        findings,
-    }
-}
-
-fn unknown(finding: Finding) -> Verdict {
-    let effect = Effect {
-        transactional: false,
-        ..Effect::nothing(Phase::Unknown)
-    };
-    Verdict {
-        risk: Risk::Critical,
-        ..verdict(effect, vec![finding])
-    }
 }

@@ -7,7 +7,7 @@ use super::effect::effect;
 use super::read::read;
 use super::rules::{self, Seen};
 use crate::tokens::Name;
-use crate::{Effect, Finding, Phase, Risk, Verdict, rule};
+use crate::{Effect, Phase, Verdict, rule};
 
 /// A script of SQLite, statement by statement.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +50,8 @@ impl Session {
                 self.follow(&action);
                 verdict
             }
-            Ok(None) => verdict(Effect::nothing(Phase::Neutral), Vec::new()),
-            Err(unread) => unknown(rules::unreadable(unread.line, &unread.what)),
+            Ok(None) => rule::verdict(Effect::nothing(Phase::Neutral), Vec::new()),
+            Err(unread) => rule::unknown(rules::unreadable(unread.line, &unread.what)),
         }
     }
 
@@ -71,7 +71,7 @@ impl Session {
             .iter()
             .filter_map(|rule| (rule.judge)(&seen))
             .collect();
-        verdict(effect, findings)
+        rule::verdict(effect, findings)
     }
 
     fn follow(&mut self, action: &Action) {
@@ -111,25 +111,4 @@ impl Session {
 
 fn key(name: &Name) -> String {
     name.name.to_lowercase()
-}
-
-fn verdict(effect: Effect, mut findings: Vec<Finding>) -> Verdict {
-    findings.sort_by(|a, b| b.risk.cmp(&a.risk).then(a.code.cmp(&b.code)));
-    Verdict {
-        risk: rule::risk(&effect, &findings),
-        effect,
-        expected_lock_seconds: None,
-        findings,
-    }
-}
-
-fn unknown(finding: Finding) -> Verdict {
-    let effect = Effect {
-        transactional: false,
-        ..Effect::nothing(Phase::Unknown)
-    };
-    Verdict {
-        risk: Risk::Critical,
-        ..verdict(effect, vec![finding])
-    }
 }

@@ -127,7 +127,9 @@ fn strongest(locks: &[observe::Lock]) -> BTreeMap<String, Lock> {
     let mut found = BTreeMap::new();
     for lock in locks {
         let mode = match lock.kind {
-            RelationKind::Table | RelationKind::MaterializedView | RelationKind::View => mode(&lock.mode),
+            RelationKind::Table | RelationKind::MaterializedView | RelationKind::View => {
+                Lock::of_postgres(&lock.mode)
+            }
             RelationKind::Index | RelationKind::Sequence | RelationKind::Other => None,
         };
         if let Some(mode) = mode {
@@ -136,22 +138,6 @@ fn strongest(locks: &[observe::Lock]) -> BTreeMap<String, Lock> {
         }
     }
     found
-}
-
-/// `pg_locks.mode` as a mode.
-fn mode(name: &str) -> Option<Lock> {
-    [
-        Lock::AccessShareLock,
-        Lock::RowShareLock,
-        Lock::RowExclusiveLock,
-        Lock::ShareUpdateExclusiveLock,
-        Lock::ShareLock,
-        Lock::ShareRowExclusiveLock,
-        Lock::ExclusiveLock,
-        Lock::AccessExclusiveLock,
-    ]
-    .into_iter()
-    .find(|mode| mode.as_str() == name)
 }
 
 #[cfg(test)]

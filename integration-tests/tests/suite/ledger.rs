@@ -1,5 +1,6 @@
 //! The ledger on a real server and in a real file: its migrations, leases, fences and refusals. What every engine must do is one suite.
 
+mod all_jobs;
 mod approval;
 mod budget;
 mod opening;

@@ -61,15 +61,6 @@ pub(super) struct Pacer {
     room_since: Option<Duration>,
 }
 
-/// What the ledger says of all jobs at once.
-#[derive(Debug)]
-struct Seen {
-    /// None: this engine has no signals.
-    signals: Option<Vec<Signal>>,
-    /// Tasks in hand, of jobs that have any.
-    leased: BTreeMap<JobId, u64>,
-}
-
 /// The pace of a job as it was written last.
 #[derive(Debug)]
 struct Written {
@@ -130,10 +121,10 @@ impl Pacer {
         }
     }
 
-    /// Sets the pace of a job whose machine has just been looked at.
-    pub(super) async fn set(&mut self, job: &Job, machine: &Machine) -> Result<(), Error> {
-        let seen = self.see().await?;
-        self.write(job, machine, &seen).await
+    /// Sets the pace of a job whose machine has just been looked at, with so many tasks in somebody's hands.
+    pub(super) async fn set(&mut self, job: &Job, machine: &Machine, leased: u64) -> Result<(), Error> {
+        let signals = self.signals().await?;
+        self.write(job, machine, (signals.as_deref(), leased)).await
     }
 
     /// Forgets all but these.
@@ -183,11 +174,15 @@ impl Pacer {
             .unfinished_jobs()
             .await
             .map_err(self.ledger_error())?;
-        let seen = self.see().await?;
+        let signals = self.signals().await?;
+        // Two questions, however many jobs there are.
+        let leased = self.target.ledger.leased_by_job().await;
+        let leased = leased.map_err(self.ledger_error())?;
         for job in &jobs {
             // One that cannot be read is told in the round.
             if let Ok(machine) = serde_json::from_value(job.machine.clone()) {
-                self.write(job, &machine, &seen).await?;
+                let leased = leased.get(&job.id).copied().unwrap_or(0);
+                self.write(job, &machine, (signals.as_deref(), leased)).await?;
             }
         }
         if self.paces.values().any(|written| !written.pace.go) {
@@ -197,22 +192,22 @@ impl Pacer {
         Ok(())
     }
 
-    /// What the paces of all jobs are worked out from: two questions, however many jobs there are.
-    async fn see(&self) -> Result<Seen, Error> {
-        let ledger = &self.target.ledger;
-        let signals = match self.target.data.engine() {
-            EngineKind::Postgresql => Some(ledger.signals().await.map_err(self.ledger_error())?),
+    /// None: this engine has no signals.
+    async fn signals(&self) -> Result<Option<Vec<Signal>>, Error> {
+        Ok(match self.target.data.engine() {
+            EngineKind::Postgresql => Some(self.target.ledger.signals().await.map_err(self.ledger_error())?),
             EngineKind::Sqlite => None,
-        };
-        let leased = ledger.leased_by_job().await.map_err(self.ledger_error())?;
-        Ok(Seen { signals, leased })
+        })
     }
 
-    async fn write(&mut self, job: &Job, machine: &Machine, seen: &Seen) -> Result<(), Error> {
+    async fn write(
+        &mut self,
+        job: &Job,
+        machine: &Machine,
+        (signals, leased): (Option<&[Signal]>, u64),
+    ) -> Result<(), Error> {
         let target = of_target(&self.target);
-        let signals = seen.signals.as_deref();
-        let leased = seen.leased.get(&job.id).filter(|_| machine.writes_rows());
-        let leased = leased.copied().unwrap_or(0);
+        let leased = if machine.writes_rows() { leased } else { 0 };
         let tables = self.tables_of(job).await?;
         let now = self.clock.monotonic();
         let before = self.paces.get(&job.id);

@@ -151,12 +151,7 @@ fn unknown(table: &Name, constraint: &str) -> Assumption {
 
 /// The constraints over a column go with it.
 pub(super) fn of_dropped_column(build: &mut Build<'_>, table: &Name, column: &str, cascade: bool) {
-    let Some(own) = build.table(table) else {
-        if !build.is_new(table) {
-            build.assume(Assumption::DependentsUnknown {
-                table: table.to_string(),
-            });
-        }
+    let Some(own) = build.table_or_doubt(table) else {
         return;
     };
     for constraint in own

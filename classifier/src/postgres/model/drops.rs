@@ -111,12 +111,7 @@ pub(super) fn truncate(build: &mut Build<'_>, tables: &[Name], cascade: bool) {
 
 /// All that refer to it, and all that refer to those.
 fn cascade_from(build: &mut Build<'_>, table: &Name) {
-    let (Some(facts), Some(own)) = (build.facts, build.table(table)) else {
-        if !build.is_new(table) {
-            build.assume(Assumption::DependentsUnknown {
-                table: table.to_string(),
-            });
-        }
+    let (Some(facts), Some(own)) = (build.facts, build.table_or_doubt(table)) else {
         return;
     };
     let mut seen: Vec<&str> = Vec::new();

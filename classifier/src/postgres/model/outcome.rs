@@ -113,6 +113,17 @@ impl<'a> Build<'a> {
         self.world.table(self.facts, name).map(|(_, table)| table)
     }
 
+    /// The same; where nothing is said of a table that was there before, what hangs on it is in doubt.
+    pub(super) fn table_or_doubt(&mut self, name: &Name) -> Option<&'a facts::Table> {
+        let found = self.table(name);
+        if found.is_none() && !self.is_new(name) {
+            self.assume(Assumption::DependentsUnknown {
+                table: name.to_string(),
+            });
+        }
+        found
+    }
+
     /// Takes a lock, unless nobody else knows the table; the strongest on each table stands.
     pub(super) fn lock(&mut self, table: &Name, mode: Lock) {
         if !self.is_new(table) {

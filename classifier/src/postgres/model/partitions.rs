@@ -1,7 +1,6 @@
 //! ATTACH and DETACH PARTITION.
 
 use super::outcome::Build;
-use crate::postgres::Assumption;
 use crate::postgres::action::Name;
 use crate::{Lock, Phase};
 
@@ -21,12 +20,7 @@ pub(super) fn attach(build: &mut Build<'_>, parent: &Name, partition: &Name, def
 
 /// The default partition is locked, and read for rows that belong into the new one.
 pub(super) fn check_default(build: &mut Build<'_>, parent: &Name, mode: Lock) {
-    let Some(table) = build.table(parent) else {
-        if !build.is_new(parent) {
-            build.assume(Assumption::DependentsUnknown {
-                table: parent.to_string(),
-            });
-        }
+    let Some(table) = build.table_or_doubt(parent) else {
         return;
     };
     if let Some(default) = &table.default_partition {
@@ -116,12 +110,7 @@ pub(super) fn detach(
     if concurrently {
         build.alone();
     }
-    let Some(table) = build.table(parent) else {
-        if !build.is_new(parent) {
-            build.assume(Assumption::DependentsUnknown {
-                table: parent.to_string(),
-            });
-        }
+    let Some(table) = build.table_or_doubt(parent) else {
         return;
     };
     if let Some(default) = &table.default_partition {

@@ -69,60 +69,36 @@ fn told(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::of;
+    use super::super::testing::{facts, risks};
     use super::*;
-
-    use crate::facts::{Column, Facts, Table};
-
-    fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts {
-            version: 150_004,
-            search_path: vec!["public".to_owned()],
-            ..Facts::default()
-        };
-        let column = Column {
-            type_name: "integer".to_owned(),
-            not_null: false,
-            used_by: vec!["view public.v".to_owned()],
-        };
-        let mut table = Table {
-            bytes: 4 << 30,
-            columns: [("a".to_owned(), column)].into(),
-            ..Table::default()
-        };
-        change(&mut facts, &mut table);
-        facts.tables.insert("public.t".to_owned(), table);
-        facts
-    }
-
-    fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script)
-            .into_iter()
-            .map(|finding| finding.risk)
-            .collect()
-    }
 
     #[test]
     fn finds_it_where_somebody_would_wait() {
         let two_hours = facts(|facts, _| facts.oldest_transaction = Some(7200.0));
-        assert_eq!(codes(&two_hours, "ALTER TABLE t ADD c int;"), [Risk::High]);
+        assert_eq!(risks(&RULE, &two_hours, "ALTER TABLE t ADD c int;"), [Risk::High]);
         assert_eq!(
-            codes(&two_hours, "SET lock_timeout = '2s'; ALTER TABLE t ADD c int;"),
+            risks(
+                &RULE,
+                &two_hours,
+                "SET lock_timeout = '2s'; ALTER TABLE t ADD c int;"
+            ),
             [Risk::Medium]
         );
         assert_eq!(
-            codes(&two_hours, "CREATE INDEX CONCURRENTLY i ON t (a);"),
+            risks(&RULE, &two_hours, "CREATE INDEX CONCURRENTLY i ON t (a);"),
             [Risk::Low]
         );
         assert!(
-            codes(
+            risks(
+                &RULE,
                 &two_hours,
                 "UPDATE t SET a = 1 WHERE a = 2; CREATE TABLE n (a int);"
             )
             .is_empty()
         );
         assert!(
-            codes(
+            risks(
+                &RULE,
                 &facts(|facts, _| facts.oldest_transaction = Some(2.0)),
                 "DROP TABLE t;"
             )

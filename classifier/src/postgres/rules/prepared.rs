@@ -43,46 +43,23 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::of;
+    use super::super::testing::{facts, of, risks};
     use super::*;
-
-    use crate::facts::{Column, Facts, Table};
-
-    fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts {
-            version: 150_004,
-            search_path: vec!["public".to_owned()],
-            ..Facts::default()
-        };
-        let column = Column {
-            type_name: "integer".to_owned(),
-            not_null: false,
-            used_by: vec!["view public.v".to_owned()],
-        };
-        let mut table = Table {
-            bytes: 4 << 30,
-            columns: [("a".to_owned(), column)].into(),
-            ..Table::default()
-        };
-        change(&mut facts, &mut table);
-        facts.tables.insert("public.t".to_owned(), table);
-        facts
-    }
-
-    fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script)
-            .into_iter()
-            .map(|finding| finding.risk)
-            .collect()
-    }
 
     #[test]
     fn finds_it_once_a_statement_where_the_database_has_the_table() {
         let facts = facts(|_, _| {});
-        assert_eq!(codes(&facts, "ALTER TABLE t ADD c int, ADD d int;"), [Risk::Low]);
-        assert_eq!(codes(&facts, "ALTER TABLE t ADD c int, DROP a;"), [Risk::Medium]);
+        assert_eq!(
+            risks(&RULE, &facts, "ALTER TABLE t ADD c int, ADD d int;"),
+            [Risk::Low]
+        );
+        assert_eq!(
+            risks(&RULE, &facts, "ALTER TABLE t ADD c int, DROP a;"),
+            [Risk::Medium]
+        );
         assert!(
-            codes(
+            risks(
+                &RULE,
                 &facts,
                 "ALTER TABLE t ALTER a SET DEFAULT 1; ALTER TABLE unknown ADD c int;"
             )

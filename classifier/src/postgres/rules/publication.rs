@@ -59,38 +59,8 @@ fn judge(action: &Action, _: &Effect, context: &Context<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::of;
+    use super::super::testing::{facts, risks};
     use super::*;
-
-    use crate::facts::{Column, Facts, Table};
-
-    fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts {
-            version: 150_004,
-            search_path: vec!["public".to_owned()],
-            ..Facts::default()
-        };
-        let column = Column {
-            type_name: "integer".to_owned(),
-            not_null: false,
-            used_by: vec!["view public.v".to_owned()],
-        };
-        let mut table = Table {
-            bytes: 4 << 30,
-            columns: [("a".to_owned(), column)].into(),
-            ..Table::default()
-        };
-        change(&mut facts, &mut table);
-        facts.tables.insert("public.t".to_owned(), table);
-        facts
-    }
-
-    fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script)
-            .into_iter()
-            .map(|finding| finding.risk)
-            .collect()
-    }
 
     #[test]
     fn finds_it_on_what_is_published() {
@@ -101,15 +71,16 @@ mod tests {
             "ALTER TABLE t RENAME a TO b;",
             "TRUNCATE t;",
         ] {
-            assert_eq!(codes(&published, script), [Risk::High], "{script}");
+            assert_eq!(risks(&RULE, &published, script), [Risk::High], "{script}");
         }
         assert!(
-            codes(
+            risks(
+                &RULE,
                 &published,
                 "ALTER TABLE t ALTER a SET DEFAULT 1; CREATE INDEX CONCURRENTLY i ON t (a);"
             )
             .is_empty()
         );
-        assert!(codes(&facts(|_, _| {}), "ALTER TABLE t ADD c int;").is_empty());
+        assert!(risks(&RULE, &facts(|_, _| {}), "ALTER TABLE t ADD c int;").is_empty());
     }
 }

@@ -54,38 +54,8 @@ fn judge(action: &Action, effect: &Effect, context: &Context<'_>) -> Vec<Finding
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::of;
+    use super::super::testing::{facts, risks};
     use super::*;
-
-    use crate::facts::{Column, Facts, Table};
-
-    fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
-        let mut facts = Facts {
-            version: 150_004,
-            search_path: vec!["public".to_owned()],
-            ..Facts::default()
-        };
-        let column = Column {
-            type_name: "integer".to_owned(),
-            not_null: false,
-            used_by: vec!["view public.v".to_owned()],
-        };
-        let mut table = Table {
-            bytes: 4 << 30,
-            columns: [("a".to_owned(), column)].into(),
-            ..Table::default()
-        };
-        change(&mut facts, &mut table);
-        facts.tables.insert("public.t".to_owned(), table);
-        facts
-    }
-
-    fn codes(facts: &Facts, script: &str) -> Vec<Risk> {
-        of(&RULE, Some(facts.clone()), script)
-            .into_iter()
-            .map(|finding| finding.risk)
-            .collect()
-    }
 
     #[test]
     fn finds_it_where_much_is_written_and_replicas_are_there() {
@@ -95,14 +65,14 @@ mod tests {
             "UPDATE t SET a = 1;",
             "CREATE INDEX CONCURRENTLY i ON t (a);",
         ] {
-            assert_eq!(codes(&replicated, script), [Risk::Medium], "{script}");
+            assert_eq!(risks(&RULE, &replicated, script), [Risk::Medium], "{script}");
         }
-        assert!(codes(&replicated, "ALTER TABLE t ADD c int;").is_empty());
-        assert!(codes(&facts(|_, _| {}), "UPDATE t SET a = 1;").is_empty());
+        assert!(risks(&RULE, &replicated, "ALTER TABLE t ADD c int;").is_empty());
+        assert!(risks(&RULE, &facts(|_, _| {}), "UPDATE t SET a = 1;").is_empty());
         let small = facts(|facts, table| {
             facts.replicas = 2;
             table.bytes = 1 << 20;
         });
-        assert!(codes(&small, "UPDATE t SET a = 1;").is_empty());
+        assert!(risks(&RULE, &small, "UPDATE t SET a = 1;").is_empty());
     }
 }

@@ -1,8 +1,9 @@
 //! Scripts for the tests of rules, one statement after the other through a real session.
 
 use super::Rule;
+use crate::facts::{Column, Table};
 use crate::postgres::Session;
-use crate::{Facts, Finding};
+use crate::{Facts, Finding, Risk};
 
 /// All findings of a script without a semicolon inside of a statement.
 pub(super) fn run(facts: Option<Facts>, script: &str) -> Vec<Finding> {
@@ -19,6 +20,34 @@ pub(super) fn run(facts: Option<Facts>, script: &str) -> Vec<Finding> {
 pub(super) fn of(rule: &Rule, facts: Option<Facts>, script: &str) -> Vec<Finding> {
     let found = run(facts, script).into_iter();
     found.filter(|finding| finding.code == rule.page.code).collect()
+}
+
+/// A database with one large table `t`, whose column `a` is part of a view, but for what is changed.
+pub(super) fn facts(change: impl FnOnce(&mut Facts, &mut Table)) -> Facts {
+    let mut facts = Facts {
+        version: 150_004,
+        search_path: vec!["public".to_owned()],
+        ..Facts::default()
+    };
+    let column = Column {
+        type_name: "integer".to_owned(),
+        not_null: false,
+        used_by: vec!["view public.v".to_owned()],
+    };
+    let mut table = Table {
+        bytes: 4 << 30,
+        columns: [("a".to_owned(), column)].into(),
+        ..Table::default()
+    };
+    change(&mut facts, &mut table);
+    facts.tables.insert("public.t".to_owned(), table);
+    facts
+}
+
+/// How bad each finding of one rule is, on that database.
+pub(super) fn risks(rule: &Rule, facts: &Facts, script: &str) -> Vec<Risk> {
+    let found = of(rule, Some(facts.clone()), script).into_iter();
+    found.map(|finding| finding.risk).collect()
 }
 
 /// The rule finds something in each of the first, and nothing in the others.

@@ -194,28 +194,13 @@ fn strongest(locks: &[observe::Lock]) -> Locks {
             RelationKind::Table | RelationKind::MaterializedView | RelationKind::View => &lock.relation,
             RelationKind::Index | RelationKind::Sequence | RelationKind::Other => continue,
         };
-        let Some(mode) = mode(&lock.mode) else {
+        let Some(mode) = Lock::of_postgres(&lock.mode) else {
             continue;
         };
         let known = found.entry(table.clone()).or_insert(mode);
         *known = (*known).max(mode);
     }
     found
-}
-
-fn mode(name: &str) -> Option<Lock> {
-    [
-        Lock::AccessShareLock,
-        Lock::RowShareLock,
-        Lock::RowExclusiveLock,
-        Lock::ShareUpdateExclusiveLock,
-        Lock::ShareLock,
-        Lock::ShareRowExclusiveLock,
-        Lock::ExclusiveLock,
-        Lock::AccessExclusiveLock,
-    ]
-    .into_iter()
-    .find(|mode| mode.as_str() == name)
 }
 
 fn shown(locks: &Locks) -> String {
